@@ -1,0 +1,1 @@
+"""`circle`: true walking minutes from every building to every daily service."""

@@ -1,0 +1,34 @@
+"""What every test may lean on: where the real extracts lie, and the machine's own introduction."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _test_data() -> Path | None:
+    named = os.environ.get("CIRCLE_TEST_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder of real extracts, broken files and other programs' answers."""
+    folder = _test_data()
+    if folder is None:
+        pytest.skip("real extracts not at hand: set CIRCLE_TEST_DATA to the folder that holds them")
+    return folder
+
+
+def pytest_report_header() -> str:
+    """Print the versions that results hang on."""
+    import geopandas
+    import osmium
+    import shapely
+
+    return f"circle: geopandas {geopandas.__version__}, shapely {shapely.__version__} (GEOS {shapely.geos_version_string}), osmium {osmium.version.pyosmium_release}"
