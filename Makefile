@@ -1,0 +1,63 @@
+# `make demo` shows what circle does, `make test` proves it. Each sets itself up: all they need is Python 3.11 to 3.13 and make.
+
+OUT ?= out/kuangshan
+VENV := .venv
+STAMP := $(VENV)/.installed
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test lint types layers pytest browser format wheel pins clean
+
+help:
+	@echo "make demo     the main job on the small synthetic town that comes along; prints where its map lies"
+	@echo "make test     everything that must hold: style, types, layers, tests"
+	@echo "make format   bring the code into the house style"
+	@echo "make wheel    build the wheel and the source archive into dist/"
+	@echo "make pins     the newest versions of everything into constraints.txt"
+	@echo "make clean    remove the environment and everything that can be made again"
+
+demo: $(STAMP)
+	@$(BIN)/circle demo -o $(OUT)
+	@echo "The map: $(abspath $(OUT))/map.html  (open it in any browser; it needs no internet)"
+
+test: lint types layers pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+layers: $(STAMP)
+	$(BIN)/lint-imports --no-cache
+
+pytest: $(STAMP) browser
+	$(BIN)/pytest
+
+browser:
+	@sh .ci/browser
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(STAMP)
+	$(BIN)/pip install --quiet build
+	$(BIN)/python -m build --outdir dist .
+
+# The environment is made once, and again when its description changes.
+$(STAMP): pyproject.toml constraints.txt
+	@sh .ci/environment $(VENV)
+	@touch $@
+
+pins:
+	@rm -rf $(VENV)-pins
+	@CIRCLE_CONSTRAINTS=/dev/null sh .ci/environment $(VENV)-pins
+	@sed -n '/^#/p' constraints.txt > constraints.new
+	@{ $(VENV)-pins/bin/pip freeze --exclude-editable; grep '^colorama==' constraints.txt; } | LC_ALL=C sort -f -u >> constraints.new
+	@mv constraints.new constraints.txt && rm -rf $(VENV)-pins
+	@echo "constraints.txt is renewed: run make test"
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
