@@ -1,0 +1,54 @@
+"""Rules as data, and the one place that reads them: services, walkability, walkers, uses, zones, numbers, findings.
+
+Takes: OSM tags (untrusted text).   Gives: what they mean, by the TOML files beside this module.
+Never: reads map files, measures distances, or imports the geo stack: `circle --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from circle.rules.loading import Label
+from circle.rules.matching import Service, match_services, service_base_keys, service_keys, services, stop_position
+from circle.rules.places import (
+    BuildingUse,
+    FindingText,
+    area_use,
+    area_use_keys,
+    background_kind,
+    building_use,
+    building_use_keys,
+    door,
+    findings,
+    settings,
+    zone_layer,
+    zone_layers,
+)
+from circle.rules.walking import Passage, Walker, walk_base_keys, walk_keys, walkability, walkers, way_classes
+
+__all__ = [
+    "BuildingUse",
+    "FindingText",
+    "Label",
+    "Passage",
+    "Service",
+    "Walker",
+    "area_use",
+    "area_use_keys",
+    "background_kind",
+    "building_use",
+    "building_use_keys",
+    "door",
+    "findings",
+    "match_services",
+    "service_base_keys",
+    "service_keys",
+    "services",
+    "settings",
+    "stop_position",
+    "walk_base_keys",
+    "walk_keys",
+    "walkability",
+    "walkers",
+    "way_classes",
+    "zone_layer",
+    "zone_layers",
+]
