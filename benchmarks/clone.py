@@ -37,9 +37,10 @@ class Survey:
     relation: int
 
     def stride(self, kind: str) -> int:
-        """Id distance between two clones for `kind` ("n", "w" or "r"): a round number above every id in use."""
+        """Id distance between two clones for `kind` ("n", "w" or "r"): above every id in use, with two leading digits."""
         largest = {"n": self.node, "w": self.way, "r": self.relation}[kind]
-        return int(10 ** max(1, math.ceil(math.log10(largest + 1))) if largest < 1_000_000_000 else 1_000_000_000 * (largest // 1_000_000_000 + 1))
+        unit = 10 ** max(0, len(str(largest)) - 2)
+        return (largest // unit + 1) * unit
 
 
 def survey(source: Path) -> Survey:
@@ -72,8 +73,8 @@ def clone(source: Path, copies: int, out: Path) -> Survey:
         raise SystemExit(f"copies is {copies}: give 1 or more")
     found = survey(source)
     columns = math.ceil(math.sqrt(copies))
-    step_lon = math.ceil((found.east - found.west + MARGIN_DEG) * 100) / 100
-    step_lat = math.ceil((found.north - found.south + MARGIN_DEG) * 100) / 100
+    step_lon = _rounded_up(found.east - found.west + MARGIN_DEG)
+    step_lat = _rounded_up(found.north - found.south + MARGIN_DEG)
     rows = math.ceil(copies / columns)
     if found.north + (rows - 1) * step_lat > 85 or found.east + (columns - 1) * step_lon > 180:
         raise SystemExit(f"{copies} clones of {source.name} reach beyond the edge of the world: take fewer")
@@ -93,6 +94,10 @@ def clone(source: Path, copies: int, out: Path) -> Survey:
         for k in range(copies):
             _relations(source, writer, {kind: k * found.stride(kind) for kind in "nwr"})
     return found
+
+
+def _rounded_up(degrees: float) -> float:
+    return math.ceil(round(degrees * 100, 6)) / 100
 
 
 def _nodes(source: Path, writer: osmium.SimpleWriter, more: int, east: float, north: float) -> None:
