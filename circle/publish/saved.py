@@ -1,0 +1,193 @@
+"""A saved run, as the workbook and the map layers read it.
+
+Takes: the folder of a run.   Gives: its tables, its record and its standard.
+Never: computes a minute or a verdict; a run is drawn as it was saved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from circle.errors import OutputError, SourceError
+from circle.publish.wording import both, clean
+from circle.standards import Standard
+
+Texts = NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A run folder, its two JSON files and its standard."""
+
+    folder: Path
+    record: dict[str, Any]
+    summary: dict[str, Any]
+    standard: Standard
+
+    @property
+    def services(self) -> list[str]:
+        """Services of the standard, in its order."""
+        return [limit.service for limit in self.standard.services]
+
+    @property
+    def place(self) -> str:
+        """Name of the place, or else of the files that it was read from."""
+        files = ", ".join(str(item.get("file", "")) for item in self.record.get("inputs", []))
+        return clean(str(self.record.get("place") or files))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Chinese and English name of each service."""
+        return {limit.service: both(limit.label) for limit in self.standard.services}
+
+    @property
+    def data_date(self) -> str | None:
+        """The oldest date of the inputs (`2025-06-01`), or None where none gives one: a result is as old as its oldest part."""
+        return min((str(item["data_date"]) for item in self.record.get("inputs", []) if item.get("data_date")), default=None)
+
+    @property
+    def attribution(self) -> str:
+        """Whose data these are, and under which licence."""
+        return clean(str(self.record.get("attribution", "")))
+
+    def has(self, name: str) -> bool:
+        """Whether the run saved this table; older runs saved fewer."""
+        return (self.folder / f"{name}.parquet").is_file()
+
+    def columns(self, name: str) -> list[str]:
+        """Columns of a saved table, geometry included."""
+        return list(pq.read_schema(self._path(name)).names)
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read a saved table without its geometry, whole or the named columns of it that exist.
+
+        Raises
+        ------
+        SourceError   the table is missing or is no Parquet file
+        """
+        path = self._path(name)
+        try:
+            kept = [c for c in self.columns(name) if c != "geometry" and (columns is None or c in columns)]
+            return pd.read_parquet(path, columns=kept)
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{path}: not a readable table ({error}); run `circle run` again") from error
+
+    def map(self, name: str) -> gpd.GeoDataFrame:
+        """Read a saved table with its geometry in WGS 84.
+
+        Raises
+        ------
+        SourceError   the table is missing or holds no geometry
+        """
+        path = self._path(name)
+        try:
+            return gpd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{path}: not a readable map table ({error}); run `circle run` again") from error
+
+    def zone_layers(self) -> list[str]:
+        """Zone layers that have a column in the buildings, in the order of the columns."""
+        return [c.removeprefix("zone_") for c in self.columns("buildings") if c.startswith("zone_")]
+
+    def zones(self) -> gpd.GeoDataFrame:
+        """One row per zone: its counts over all services, and `met`, `gap`, `unmapped` and both shares for each service (`gap_shop`, …)."""
+        long = self.map("zones")
+        keys = ["layer", "zone"]
+        # as plain text: a category that no zone uses must not become a zone
+        long[keys] = long[keys].astype("str")
+        heads = long.drop_duplicates(keys)[[*keys, "name", "buildings", "households", "geometry"]].set_index(keys)
+        values = ["met", "gap", "unmapped", "share_buildings_met", "share_households_met"]
+        long["service"] = long["service"].astype("str")
+        wide = long.pivot_table(index=keys, columns="service", values=values, dropna=False, aggfunc="first")
+        wide = wide.reindex(heads.index)
+        for service in ("all", *self.services):
+            for value in values:
+                key = (value, service)
+                heads[f"{value}_{service}"] = wide[key] if key in wide.columns else np.nan
+        return gpd.GeoDataFrame(heads.reset_index(), geometry="geometry", crs=long.crs)
+
+    def _path(self, name: str) -> Path:
+        path = self.folder / f"{name}.parquet"
+        if not path.is_file():
+            raise _unfinished(path)
+        return path
+
+
+def open_run(folder: Path) -> Saved:
+    """Open the folder that a run wrote.
+
+    Raises
+    ------
+    SourceError   there is no finished run in the folder, or one of its files cannot be read; says which
+    RuleError     the standard in its record is impossible
+    """
+    if not folder.is_dir():
+        raise SourceError(f"{folder}: no such folder; name the folder that `circle run` wrote")
+    record, summary = _json(folder / "run.json"), _json(folder / "summary.json")
+    if not isinstance(record.get("standard"), dict):
+        raise SourceError(f"{folder / 'run.json'}: names no standard, so it is not the record of a run; run `circle run` again")
+    return Saved(folder, record, summary, Standard.from_dict(record["standard"]))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise _unfinished(path) from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path}: cannot be read ({error}); run `circle run` again") from error
+    if not isinstance(read, dict):
+        raise SourceError(f"{path}: holds no table of keys, so it is not the record of a run; run `circle run` again")
+    return read
+
+
+def _unfinished(path: Path) -> SourceError:
+    return SourceError(f"{path.parent}: holds no {path.name}, so it is not a finished run; name the folder that `circle run` wrote")
+
+
+def texts(column: pd.Series[Any]) -> Texts:
+    """Give cleaned strings of a column; missing values become empty. Each distinct value is cleaned once."""
+    codes, values = pd.factorize(column)
+    cleaned = np.array([*(clean(str(v)) for v in values), ""], dtype=object)
+    return cleaned[codes]
+
+
+@contextlib.contextmanager
+def whole_or_not_at_all(out: Path) -> Iterator[Path]:
+    """Give a path beside `out` to write to; it takes the name of `out` when all is written, and is removed when not.
+
+    Raises
+    ------
+    OutputError   the folder is missing or not writable, or the disk is full (then `exit_status` is 1)
+    """
+    part = out.with_name(f".{out.stem}.part{out.suffix}")
+    try:
+        part.unlink(missing_ok=True)
+        yield part
+        part.replace(out)
+    except OSError as error:
+        if isinstance(error, (SourceError, OutputError)):
+            raise
+        raise output_error(out, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def output_error(out: Path, error: Exception) -> OutputError:
+    """Name a failed write in one sentence."""
+    failed = OutputError(f"{out}: cannot be written ({error}); free the disk, or name a folder that you may write to")
+    if getattr(error, "errno", None) == 28:  # ENOSPC: the machine's fault, not the caller's
+        failed.exit_status = 1
+    return failed
