@@ -26,9 +26,9 @@ class Measured:
 
 
 def measure(command: list[str]) -> Measured:
-    """Run `command` to its end; wall seconds count from before it starts, so the interpreter and its imports are in.
+    """Run `command` to its end; wall seconds count from before it starts, so interpreter and imports are in.
 
-    The peak is the larger of what the kernel kept for the largest single process, and of the sum over the process and its children, looked at
+    The peak is the larger of what the kernel kept for the largest single process, and of the sum over the process and its children, seen
     20 times a second (where `/proc` is there; shared pages count twice, so it errs to our disadvantage).
     """
     start = time.perf_counter()
