@@ -1,0 +1,68 @@
+// Words and elements. Text from data enters the page here alone, as text.
+
+const ATTRIBUTES = new Set([
+  "id", "class", "type", "for", "name", "value", "placeholder", "lang", "dir", "role", "scope", "tabindex", "title", "hidden", "checked", "colspan",
+  "autocomplete", "rel", "target",
+]);
+
+function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key === "on") for (const [event, listener] of Object.entries(value)) node.addEventListener(event, listener);
+    else if (key === "href" && /^(https:\/\/www\.openstreetmap\.org\/|https:\/\/opendatacommons\.org\/|#)/.test(value)) node.setAttribute("href", value);
+    else if (ATTRIBUTES.has(key) || key.startsWith("aria-") || key.startsWith("data-")) node.setAttribute(key, value === true ? "" : value);
+    else throw new Error(`attribute ${key} is not allowed`);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+// A name from the map: kept apart from the words around it, whichever way it is written.
+const named = (text, attributes = {}) => h("bdi", attributes, text);
+
+function fill(id, ...children) {
+  const node = document.getElementById(id);
+  node.replaceChildren(...children.flat().filter(Boolean));
+  return node;
+}
+
+let words = {};
+let language = "zh";
+
+function t(key, values = {}) {
+  const [section, name] = key.split(".");
+  const entry = words[section]?.[name];
+  const text = entry ? entry[language] : key;
+  return text.replace(/\{(\w+)\}/g, (_, slot) => (slot in values ? values[slot] : ""));
+}
+
+// The same, but a value may be an element: gives a list of texts and elements.
+function parts(key, values) {
+  const [section, name] = key.split(".");
+  return words[section][name][language].split(/(\{\w+\})/).map((piece) => (/^\{\w+\}$/.test(piece) ? values[piece.slice(1, -1)] : piece));
+}
+
+const label = (both) => (both ? both[language] || both.en || both.zh || "" : "");
+const whole = (value) => new Intl.NumberFormat(language === "zh" ? "zh-CN" : "en").format(Math.round(value));
+const plain = (value) => String(Number(value.toFixed(2)));
+const countWord = (n) => (words.count[n] ? t(`count.${n}`) : String(n));
+const dash = () => (language === "zh" ? "、" : ", ");
+
+// A share as text. It never says 100 % while one is missing, nor 0 % while one is there.
+function percent({ met, counted }) {
+  if (!counted) return "–";
+  const share = (100 * met) / counted;
+  const text = share.toFixed(share < 10 || share > 90 ? 1 : 0).replace(/\.0$/, "");
+  if (met < counted && Number(text) >= 100) return "99.9 %";
+  if (met > 0 && Number(text) === 0) return "0.1 %";
+  return `${text} %`;
+}
+
+const say = (text) => (document.getElementById("status").textContent = text);
+
+function applyWords() {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", t(`page.${node.dataset.label}`));
+}

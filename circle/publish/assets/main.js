@@ -1,0 +1,274 @@
+// Opens the page: reads the blocks, draws, and keeps map, panel, card and address in step.
+
+const place = {
+  map: map_main, meta: null, model: null, facilities: null, background: null, zones: null,
+  theme: "gaps", unit: "buildings", everything: false, lang: "zh", building: -1, facility: -1,
+  classes: null, counts: null, labels: null,
+};
+
+const themeName = (p, theme) => (typeof theme === "number" ? p.model.services[theme].key : theme);
+
+function reclassify() {
+  place.classes = classify(place.model, place.theme, place.everything);
+  place.counts = countClasses(place.classes.cls, place.classes.dotted);
+}
+
+place.setTheme = (theme) => {
+  place.theme = theme;
+  reclassify();
+  place.layers.buildings.repaint();
+  place.layers.marks.repaint();
+  showChosen(place, place.building);
+  renderLegend(place);
+  renderList(place);
+  say(document.getElementById("legend-title").textContent);
+  writeAddress();
+};
+
+place.setUnit = (unit) => {
+  place.unit = unit;
+  renderThemes(place);
+  document.querySelector('#themes .switch [aria-pressed="true"]').focus();
+};
+
+place.setEverything = (everything) => {
+  place.everything = everything;
+  reclassify();
+  place.layers.buildings.repaint();
+  renderLegend(place);
+};
+
+place.zoomTo = (i) => {
+  const bounds = boundsOf(place, place.model.shapes, i);
+  if (bounds) place.map.setView(bounds.getCenter(), Math.max(17, place.map.getZoom()));
+};
+
+place.zoomToZone = (zone) => {
+  const bounds = boundsOf(place, place.zones.shapes, zone.row);
+  if (bounds) place.map.fitBounds(bounds, { padding: [40, 40], maxZoom: 18 });
+};
+
+// Opens the card of a building; from the list or the search the map goes there and the focus moves to the card.
+place.choose = (i, goThere = false) => {
+  const before = place.building;
+  place.building = i;
+  place.facility = -1;
+  if (i >= 0 && goThere) {
+    place.opener = document.activeElement;
+    place.zoomTo(i);
+  }
+  showChosen(place, i);
+  renderCard(place);
+  if (i >= 0 && goThere) document.getElementById("card-title").focus();
+  else if (i < 0 && before >= 0 && place.opener?.isConnected) place.opener.focus();
+  if (i < 0) place.opener = null;
+  writeAddress();
+};
+
+place.chooseFacility = (k) => {
+  place.building = -1;
+  place.facility = k;
+  showChosen(place, -1);
+  renderCard(place);
+};
+
+function renderAll() {
+  applyWords();
+  renderHead(place);
+  renderThemes(place);
+  renderLegend(place);
+  renderSearch(place);
+  renderList(place);
+  renderZones(place);
+  renderMethod(place);
+  renderCard(place);
+  renderControls();
+}
+
+function renderControls() {
+  place.controls?.forEach((control) => control.remove());
+  const Whole = L.Control.extend({
+    onAdd() {
+      const button = h("button", { type: "button", class: "map-button", title: t("page.whole_label"), "aria-label": t("page.whole_label"), on: { click: showWhole } }, "⤢");
+      const box = h("div", { class: "leaflet-bar" }, button);
+      L.DomEvent.disableClickPropagation(box);
+      return box;
+    },
+  });
+  place.controls = [
+    L.control.zoom({ position: "topright", zoomInText: "+", zoomOutText: "−", zoomInTitle: "+", zoomOutTitle: "−" }),
+    new Whole({ position: "topright" }),
+    L.control.scale({ position: "bottomright", imperial: false, maxWidth: 140 }),
+    new (L.Control.extend({ onAdd: credit }))({ position: "bottomright" }),
+  ];
+  place.controls.forEach((control) => control.addTo(place.map));
+  const container = place.map.getContainer();
+  container.setAttribute("role", "application");
+  container.setAttribute("aria-label", t("page.map"));
+  container.setAttribute("aria-description", t("page.map_help"));
+}
+
+function credit() {
+  return h("p", { class: "credit" }, place.meta.synthetic ? `${t("page.synthetic")} · ` : "", h("a", { href: "https://www.openstreetmap.org/copyright", target: "_blank", rel: "noopener noreferrer" }, "© OpenStreetMap contributors"));
+}
+
+function showWhole() {
+  const bounds = place.whole;
+  if (bounds) place.map.fitBounds(bounds, { animate: false, padding: [12, 12] });
+}
+
+// #zoom/latitude/longitude/theme/building/language. What cannot be read is ignored; in a notebook's frame the address may not be written.
+function writeAddress() {
+  if (!place.opened) return;
+  const centre = place.map.getCenter();
+  const building = place.building >= 0 ? encodeURIComponent(idOf(place.model.details, place.building)) : "-";
+  const theme = encodeURIComponent(themeName(place, place.theme));
+  place.address = `#${place.map.getZoom()}/${centre.lat.toFixed(5)}/${centre.lng.toFixed(5)}/${theme}/${building}/${language}`;
+  try {
+    history.replaceState(null, "", place.address);
+  } catch {
+    place.address = "";
+  }
+}
+
+function readAddress() {
+  const wanted = {};
+  try {
+    const [zoom, lat, lng, theme, building, lang] = location.hash.slice(1).split("/").map(decodeURIComponent);
+    const numbers = [zoom, lat, lng].map((text) => (text ? Number(text) : NaN));
+    if (numbers.every(Number.isFinite) && numbers[0] >= 0 && numbers[0] <= 22 && Math.abs(numbers[1]) <= 90 && Math.abs(numbers[2]) <= 180) {
+      wanted.view = [[numbers[1], numbers[2]], Math.round(numbers[0])];
+    }
+    wanted.theme = theme;
+    wanted.building = building && building !== "-" ? building : "";
+    wanted.lang = lang === "zh" || lang === "en" ? lang : "";
+  } catch {
+    return {};
+  }
+  return wanted;
+}
+
+function readTheme(name) {
+  if (name === "furthest") return name;
+  const service = place.model.services.find((s) => s.key === name);
+  return service ? service.index : "gaps";
+}
+
+function setLanguage(lang) {
+  language = place.lang = lang;
+  place.labels = null;
+  renderAll();
+  place.layers?.marks.repaint();
+  writeAddress();
+}
+
+function readBackground({ header, sections }) {
+  const background = { layers: header.layers.map((layer) => ({ ...layer, shapes: readShapes(sections, `${layer.key}_`, layer.n) })), leftOut: header.left_out, streets: null };
+  const n = header.streets;
+  if (n) {
+    const length = varints(sections.street_length, n);
+    background.streets = {
+      names: lines(sections.street_name), text: varints(sections.street_text, n), x: deltas(sections.street_x, n), y: deltas(sections.street_y, n),
+      slope: Array.from(varints(sections.street_slope, n), unfold), length, order: Array.from(length.keys()).sort((a, b) => length[b] - length[a]),
+    };
+  }
+  return background;
+}
+
+function readZones({ header, sections }) {
+  return { list: header.zones.map((zone, row) => ({ ...zone, row })), shapes: readShapes(sections, "", header.n) };
+}
+
+function openMap() {
+  const { map, model } = place;
+  const circumference = 40075016.686;
+  const top = 1 - (2 * model.origin[1]) / model.world;
+  place.unitsPerMetre = (model.world / circumference) * Math.cosh(Math.PI * top);
+  const { grid } = model.shapes;
+  place.whole = Number.isFinite(grid.west) ? L.latLngBounds(toLatLng(place, grid.west, grid.south), toLatLng(place, grid.east, grid.north)) : null;
+  const wanted = readAddress();
+  if (wanted.view) map.setView(...wanted.view, { animate: false });
+  else showWhole();
+  place.layers = makeLayers(place);
+  place.layers.all.forEach((layer) => layer.addTo(map));
+  return wanted;
+}
+
+function listen() {
+  const { map } = place;
+  map.on("moveend", writeAddress);
+  map.on("click", (event) => {
+    const found = hit(place, event.latlng);
+    if (found.facility !== undefined) place.chooseFacility(found.facility);
+    else place.choose(found.building);
+  });
+  map.getContainer().addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target !== map.getContainer()) return;
+    const found = hit(place, map.getCenter());
+    if (found.building >= 0) place.choose(found.building, true);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !document.getElementById("card").hidden) place.choose(-1);
+  });
+  document.getElementById("language").addEventListener("click", () => setLanguage(language === "zh" ? "en" : "zh"));
+  window.addEventListener("hashchange", () => location.hash !== place.address && applyAddress(readAddress()));
+  window.addEventListener("beforeprint", () => preparePrint(place));
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  scheme.addEventListener("change", (event) => {
+    document.documentElement.dataset.scheme = event.matches ? "dark" : "light";
+    place.layers.all.forEach((layer) => layer.repaint());
+  });
+  new ResizeObserver(() => map.invalidateSize({ animate: false })).observe(map.getContainer());
+}
+
+function applyAddress(wanted) {
+  if (wanted.view) place.map.setView(...wanted.view, { animate: false });
+  if (wanted.lang && wanted.lang !== language) setLanguage(wanted.lang);
+  const theme = readTheme(wanted.theme);
+  if (theme !== place.theme) place.setTheme(theme);
+  document.getElementById(`theme-${themeName(place, place.theme)}`).checked = true;
+  place.choose(wanted.building ? rowOfId(place.model.details, wanted.building, place.model.n) : -1);
+}
+
+const frame = () => new Promise((resolve) => requestAnimationFrame(() => resolve()));
+
+async function open() {
+  document.documentElement.dataset.scheme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  const blocks = Object.fromEntries(["meta", "buildings", "facilities", "background", "zones", "details"].map((name) => [name, readBlock(name)]));
+  // one that fails is reported where it is awaited below
+  Object.values(blocks).forEach((block) => block.catch(() => {}));
+  place.meta = (await blocks.meta).header;
+  words = place.meta.texts;
+  language = place.lang = readAddress().lang || ((navigator.language || "zh").startsWith("zh") ? "zh" : "en");
+  applyWords();
+  renderHead(place);
+  place.model = readModel(await blocks.buildings, place.meta.standard);
+  place.theme = readTheme(readAddress().theme);
+  reclassify();
+  place.background = readBackground(await blocks.background);
+  place.zones = readZones(await blocks.zones);
+  place.facilities = readFacilities(await blocks.facilities);
+  const wanted = openMap();
+  renderThemes(place);
+  renderLegend(place);
+  await frame();
+  readDetails(await blocks.details, place.model);
+  listen();
+  renderAll();
+  place.opened = true;
+  if (wanted.building) {
+    const row = rowOfId(place.model.details, wanted.building, place.model.n);
+    if (row >= 0) place.choose(row);
+  }
+  await frame();
+  await frame();
+  document.documentElement.dataset.ready = performance.now().toFixed(0);
+  say(t("page.ready"));
+}
+
+open().catch((error) => {
+  const banner = document.getElementById("banner");
+  banner.hidden = false;
+  banner.textContent = words.page ? t("page.failed", { error: String(error.message || error) }) : `地图打不开。 The map cannot be opened: ${String(error.message || error)}`;
+  throw error;
+});

@@ -1,0 +1,215 @@
+// Title, headline, themes with their shares, legend, zones, method.
+
+function placeName(meta) {
+  const input = meta.inputs[0]?.file || "";
+  return meta.place || input.replace(/(\.osm)?(\.(pbf|gz|bz2|osm))?$/i, "").replace(/[_]+/g, " ");
+}
+
+function dataDate(meta) {
+  const date = meta.inputs.map((input) => input.data_date).find(Boolean);
+  return date ? t("page.data_of", { date: String(date).slice(0, 10) }) : t("page.data_undated");
+}
+
+function renderHead(place) {
+  const { meta } = place;
+  const name = placeName(meta);
+  const title = label(meta.standard.title) || meta.standard.name;
+  document.title = [title, name].filter(Boolean).join(" · ");
+  fill("title", title);
+  fill("subtitle", name ? [named(name), " · "] : [], dataDate(meta));
+  document.getElementById("synthetic").hidden = !meta.synthetic;
+  document.getElementById("synthetic").title = t("page.synthetic_long");
+  const button = fill("language", t("page.language"));
+  button.setAttribute("aria-label", t("page.language_label"));
+  button.lang = language === "zh" ? "en" : "zh-CN";
+  renderHeadline(place);
+}
+
+function renderHeadline({ meta }) {
+  const shares = meta.summary.shares.all;
+  const { counts } = meta.summary;
+  if (!shares?.buildings?.counted) {
+    fill("headline", h("p", { class: "kpi-text" }, t("share.none")));
+    return;
+  }
+  const { buildings, households } = shares;
+  const services = meta.standard.services.length;
+  const key = services === 1 ? "share.headline_one" : "share.headline";
+  const by = meta.counted_by;
+  fill(
+    "headline",
+    h("p", { class: "kpi" }, h("strong", {}, percent(buildings)), h("span", { class: "kpi-text" }, t(key, { met: whole(buildings.met), counted: whole(buildings.counted), n: countWord(services) }))),
+    stack(buildings, t("share.of_buildings", wholeAll(buildings))),
+    households?.counted ? h("p", { class: "kpi-more" }, t("share.households", { share: percent(households), ...wholeAll(households) })) : null,
+    buildings.unmapped ? h("p", { class: "kpi-more" }, t("share.unmapped", { n: whole(buildings.unmapped) })) : null,
+    h("p", { class: "note" }, t("share.counted", { all: whole(counts.buildings), lived: whole(counts.residential), use: whole(by.use), area: whole(by.area), assumed: whole(by.assumed) })),
+  );
+}
+
+const wholeAll = (block) => Object.fromEntries(["counted", "met", "gap", "unmapped"].map((key) => [key, whole(block[key] || 0)]));
+
+// One bar: met, gap, cannot be judged. Widths by script, so that the policy needs no inline style.
+function stack(block, title) {
+  const bar = h("span", { class: "stack", role: "img", "aria-label": title, title });
+  for (const key of ["met", "gap", "unmapped"]) {
+    const part = h("span", { class: `stack-${key}` });
+    part.style.flexGrow = block.counted ? (block[key] || 0) / block.counted : 0;
+    bar.append(part);
+  }
+  return bar;
+}
+
+function renderThemes(place) {
+  const { meta, model } = place;
+  const unit = place.unit;
+  const shareOf = (key) => meta.summary.shares[key]?.[unit] || { counted: 0, met: 0, gap: 0, unmapped: 0 };
+  const row = (theme, sign, name, note, block) => {
+    const id = `theme-${themeName(place, theme)}`;
+    const input = h("input", { type: "radio", name: "theme", id, value: themeName(place, theme), checked: place.theme === theme, on: { change: () => place.setTheme(theme) } });
+    return h(
+      "li",
+      {},
+      input,
+      h(
+        "label",
+        { for: id },
+        sign,
+        h("span", { class: "theme-name" }, h("span", {}, name), " ", h("span", { class: "theme-note" }, note)),
+        block ? stack(block, t(`share.of_${unit}`, wholeAll(block))) : null,
+        block ? h("span", { class: "theme-share" }, percent(block)) : null,
+      ),
+    );
+  };
+  const units = h(
+    "div",
+    { class: "switch", role: "group", "aria-label": t("share.by") },
+    ["buildings", "households"].map((key) => h("button", { type: "button", "aria-pressed": String(unit === key), on: { click: () => place.setUnit(key) } }, t(`share.by_${key}`))),
+  );
+  fill(
+    "themes",
+    h("div", { class: "row" }, h("h2", { id: "themes-title" }, t("theme.title")), units),
+    h(
+      "ul",
+      { class: "themes" },
+      row("gaps", h("span", { class: "sign sign-gaps", "aria-hidden": "true" }), t("theme.gaps"), t("theme.gaps_note"), null),
+      row("furthest", h("span", { class: "sign sign-furthest", "aria-hidden": "true" }), t("theme.furthest"), t("theme.furthest_note"), null),
+      model.services.map((service) => row(service.index, signElement(service, language), label(service.label), t("theme.limit", { n: plain(service.limit) }), shareOf(service.key))),
+    ),
+    h("label", { class: "tick" }, h("input", { type: "checkbox", id: "everything", checked: place.everything, on: { change: (event) => place.setEverything(event.target.checked) } }), t("theme.everything")),
+  );
+}
+
+// Rows of the legend: class, words, and whether they lie within or beyond the limit.
+function legendRows(place) {
+  const { theme, model } = place;
+  if (theme === "gaps") {
+    const most = Math.min(3, model.services.length);
+    const rows = [[0, t("class.gaps_0")]];
+    for (let n = 1; n <= most; n++) rows.push([n + 1, n === 3 && model.services.length > 3 ? t("class.gaps_more", { n }) : t("class.gaps_n", { n })]);
+    return rows;
+  }
+  const scale = theme === "furthest" ? 1 : model.services[theme].limit;
+  const unit = theme === "furthest" ? " ×" : "";
+  const text = (ratio) => `${plain(ratio * scale)}${unit}`;
+  return [0, 1, 2, 3, 4].map((cls) => [
+    cls,
+    cls === 0 ? t("class.upto", { b: text(RATIOS[0]) }) : cls === 4 ? t("class.beyond", { a: text(RATIOS[3]) }) : t("class.between", { a: text(RATIOS[cls - 1]), b: text(RATIOS[cls]) }),
+    cls < 2 ? t("class.within") : t("class.over"),
+  ]);
+}
+
+function legendContent(place, prefix) {
+  const { theme, model, counts } = place;
+  const title =
+    typeof theme === "number"
+      ? t("class.title_service", { label: label(model.services[theme].label), limit: plain(model.services[theme].limit) })
+      : t(`class.title_${theme}`);
+  const item = (cls, text, count, note) =>
+    h("li", {}, h("span", { class: `swatch swatch-${cls}`, "aria-hidden": "true" }), h("span", { class: "legend-text" }, text, note ? h("span", { class: "legend-note" }, ` ${note}`) : null), count === null ? null : h("span", { class: "legend-count" }, whole(count)));
+  const rows = legendRows(place).map(([cls, text, note]) => item(cls, text, counts[cls], note));
+  const extra = [
+    [CLASS_UNMAPPED, "unmapped"],
+    [CLASS_UNREACHABLE, "unreachable"],
+    [CLASS_UNCOUNTED, "uncounted"],
+  ].filter(([cls]) => counts[cls]);
+  return [
+    h("h2", { id: `${prefix}-title` }, title),
+    h("ul", { class: "legend-rows" }, rows, extra.map(([cls, key]) => item(cls, t(`class.${key}`), counts[cls])), counts[CLASSES] ? item("fragile", t("class.fragile"), counts[CLASSES]) : null),
+  ];
+}
+
+const renderLegend = (place) => fill("legend", legendContent(place, "legend"));
+
+const ZONE_ROWS = 60;
+
+function renderZones(place) {
+  const section = document.getElementById("zones");
+  const list = (place.zones?.list || []).filter((zone) => zone.layer !== "place" && zone.buildings > 0);
+  section.hidden = !list.length;
+  if (!list.length) return;
+  const layers = [...new Set(list.map((zone) => zone.layer))];
+  place.zoneLayer = layers.includes(place.zoneLayer) ? place.zoneLayer : layers[0];
+  const shown = list.filter((zone) => zone.layer === place.zoneLayer).sort((a, b) => a.met / a.buildings - b.met / b.buildings || b.buildings - a.buildings);
+  const name = (layer) => (words.zone[layer] ? t(`zone.${layer}`) : layer);
+  const head = ["name", "met", "gap", "buildings"].map((key) => h("th", { scope: "col" }, t(`zone.${key}`)));
+  const rows = shown.slice(0, ZONE_ROWS).map((zone) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, h("button", { type: "button", class: "link", on: { click: () => place.zoomToZone(zone) } }, named(zone.name || zone.zone))),
+      h("td", {}, percent({ met: zone.met, counted: zone.buildings })),
+      h("td", {}, whole(zone.gap)),
+      h("td", {}, whole(zone.buildings)),
+    ),
+  );
+  fill(
+    "zones",
+    h(
+      "div",
+      { class: "row" },
+      h("h2", { id: "zones-title" }, t("zone.title")),
+      h("div", { class: "switch", role: "group", "aria-labelledby": "zones-title" }, layers.map((layer) => h("button", { type: "button", "aria-pressed": String(layer === place.zoneLayer), on: { click: () => { place.zoneLayer = layer; renderZones(place); } } }, name(layer)))),
+    ),
+    h("table", { class: "zones" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
+    shown.length > ZONE_ROWS ? h("p", { class: "note" }, t("zone.rest", { n: whole(shown.length - ZONE_ROWS) })) : null,
+  );
+}
+
+function renderMethod(place) {
+  const { meta } = place;
+  const { standard, walker, summary, check } = meta;
+  const open = document.querySelector("#method details")?.open;
+  const speed = Number(walker.speed_m_per_s) || 0;
+  const entry = (term, ...text) => (text.flat().filter(Boolean).length ? [h("dt", {}, term), h("dd", {}, ...text)] : []);
+  const services = h("ul", {}, standard.services.map((limit) => h("li", {}, `${label(limit.label)}: ${t("theme.limit", { n: plain(limit.limit_min) })}`, limit.circle ? ` · ${label(limit.circle)}` : "", h("span", { class: "small" }, ` ${limit.source || ""} (${confidence(limit.confidence)})`))));
+  const counts = standard.services.map((limit) => `${label(limit.label)} ${whole(summary.counts.facilities?.[limit.service] || 0)}`).join(" · ");
+  const findings = Object.entries(summary.findings || {}).map(([code, n]) => h("li", {}, h("code", {}, code), ` ${whole(n)}`));
+  const inputs = meta.inputs.map((input) => h("li", {}, named(String(input.file || "")), input.data_date ? ` · ${String(input.data_date).slice(0, 10)}` : "", input.sha256 ? h("span", { class: "hash" }, ` ${t("method.sha")} ${input.sha256}`) : ""));
+  const details = h(
+    "details",
+    { id: "method-details" },
+    h("summary", {}, h("h2", {}, t("method.title"))),
+    meta.synthetic ? h("p", { class: "warn" }, t("page.synthetic_long")) : null,
+    h("p", {}, t("method.how")),
+    h("p", {}, t("method.limits")),
+    place.background?.leftOut.length ? h("p", {}, t("method.left_out", { list: place.background.leftOut.join(dash()) })) : null,
+    h(
+      "dl",
+      {},
+      entry(t("method.standard"), h("p", {}, label(standard.title), standard.description ? ` — ${label(standard.description)}` : ""), services),
+      entry(t("method.source"), standard.source || ""),
+      entry(t("method.walker"), t("method.speed", { label: label(walker.label) || walker.name || "", speed: plain(speed), metres: plain(speed * 60) })),
+      entry(t("method.facilities"), counts),
+      entry(t("method.findings"), findings.length ? h("ul", {}, findings) : ""),
+      entry(t("method.inputs"), h("ul", {}, inputs)),
+      entry(t("method.extent"), meta.extent ? meta.extent.map((v) => Number(v).toFixed(4)).join(", ") : ""),
+      entry(t("method.check"), check.sample ? t("method.check_text", { n: whole(check.sample), s: Number(check.worst_difference_s || 0).toPrecision(1) }) : ""),
+      entry(t("method.version"), `circle ${meta.circle}`),
+    ),
+    h("p", { class: "small" }, meta.attribution, " · ", t("method.licence")),
+  );
+  details.open = Boolean(open);
+  fill("method", details);
+}
+
+const confidence = (value) => (words.method[`confidence_${value}`] ? t(`method.confidence_${value}`) : t("method.confidence_unverified"));

@@ -1,0 +1,144 @@
+"""The published map: one HTML file that opens anywhere, without internet, from 300 buildings to 500,000.
+
+Takes: the folder of a saved run.   Gives: `map.html` beside its tables, or its text.
+Never: computes minutes or shares, asks the network, or hands a text from data to Folium: whatever comes from a table or a record
+travels as base64 and becomes text in the browser by `textContent`.
+
+The page holds Leaflet's own files (from the package XStatic-Leaflet), the scripts and styles in `assets/`, the wording in `texts.toml`, and
+five blocks (`blocks.py`). Nothing in it depends on when or where it was built: the same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from xstatic.pkg import leaflet
+
+from circle.errors import OutputError
+from circle.publish import blocks, pack, skeleton
+
+HERE = Path(__file__).parent
+ASSETS = HERE / "assets"
+SCRIPTS = ("decode", "model", "symbols", "paint", "layers", "dom", "panel", "list", "card", "print", "main")
+
+# ways in the order in which they leave the drawing of a very large place: what orients least goes first
+LESSER_WAYS = ("crossing", "corridor", "platform", "elevator", "sidewalk", "track", "path", "footway", "steps", "cycleway", "service")
+
+
+@cache
+def _leaflet() -> tuple[str, str]:
+    """Read Leaflet's script and style as its package ships them."""
+    folder = Path(leaflet.BASE_DIR)
+    script = (folder / "leaflet.js").read_text(encoding="utf-8")
+    style = (folder / "leaflet.css").read_text(encoding="utf-8")
+    return skeleton.inline_script(script), skeleton.inline_style(style)
+
+
+@cache
+def _own() -> tuple[str, str, str]:
+    """Read our script (one closure out of several files), style and markup."""
+    script = "\n".join((ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    style = (ASSETS / "page.css").read_text(encoding="utf-8")
+    body = (ASSETS / "body.html").read_text(encoding="utf-8")
+    return skeleton.inline_script(f'(() => {{\n"use strict";\n{script}\n}})();\n'), skeleton.inline_style(style), body
+
+
+@cache
+def texts() -> dict[str, dict[str, dict[str, str]]]:
+    """Read every word that the page says by itself: section → key → language → text."""
+    with (HERE / "texts.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def _shown(saved: blocks.Saved) -> dict[str, Any]:
+    """Pick what the page shows of the records. Timings stay behind: they would change its bytes from run to run."""
+    run, summary = saved.run, saved.summary
+    inputs = [{key: given.get(key) for key in ("file", "bytes", "sha256", "data_date", "synthetic")} for given in run.get("inputs", [])]
+    return {
+        "texts": texts(),
+        "circle": run.get("circle", ""),
+        "standard": run["standard"],
+        "walker": run.get("walker", {}),
+        "inputs": inputs,
+        "place": run.get("place") or summary.get("place") or "",
+        "counted_by": saved.counted_by,
+        "synthetic": bool(run.get("synthetic") or summary.get("synthetic") or any(given["synthetic"] for given in inputs)),
+        "check": run.get("check", {}),
+        "attribution": run.get("attribution", "© OpenStreetMap contributors, ODbL 1.0"),
+        "summary": {key: summary.get(key, {}) for key in ("counts", "shares", "verdicts", "reasons", "fragile", "findings")},
+        "extent": summary.get("extent"),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Give the same without NaN and infinity, which JSON cannot say: they become null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _centre(saved: blocks.Saved) -> tuple[float, float]:
+    extent = saved.summary.get("extent")
+    if not extent:
+        return 0.0, 0.0
+    west, south, east, north = (float(v) for v in extent)
+    return round((south + north) / 2, 6), round((west + east) / 2, 6)
+
+
+def html(run_folder: Path) -> str:
+    """Give the page of a saved run as text.
+
+    Raises
+    ------
+    OutputError, SourceError, SchemaError
+        The folder is not that of a finished run, or a table lacks a column; the message says which.
+    """
+    saved = blocks.load(Path(run_folder))
+    leaflet_script, leaflet_style = _leaflet()
+    script, style, body = _own()
+    packed = {
+        "meta": pack.block(_plain(_shown(saved))),
+        "buildings": blocks.buildings(saved),
+        "details": blocks.details(saved),
+        "facilities": blocks.facilities(saved),
+        "background": blocks.background(saved, LESSER_WAYS),
+        "zones": blocks.zones(saved),
+    }
+    parts = skeleton.Parts(scripts=(leaflet_script, script), styles=(leaflet_style, style), body=body, blocks=packed)
+    return skeleton.render(parts, _centre(saved))
+
+
+def build(run_folder: Path, out: Path | None = None) -> Path:
+    """Write the page of a saved run and return where it lies.
+
+    Parameters
+    ----------
+    run_folder
+        Folder that a run wrote.
+    out
+        The file to write, `map.html` in the run's folder by default. It appears whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    SourceError, SchemaError
+        The folder is not that of a finished run.
+    """
+    target = Path(out) if out is not None else Path(run_folder) / "map.html"
+    page = html(run_folder)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(page, encoding="utf-8", newline="\n")
+        beside.replace(target)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise OutputError(f"{target}: the map cannot be written ({error.strerror or error}). Give another place or make room.") from error
+    return target
