@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from circle.publish import styles
 from circle.publish.qml import Geometry, Style
@@ -64,7 +64,7 @@ def write(run_folder: Path, out: Path | None = None) -> Path:
                 _write_layer(part, layer, description)
                 written.append((layer, description))
             _write_styles(part, written, stamp)
-        except (DataSourceError, DataLayerError) as error:
+        except (DataSourceError, DataLayerError, FeatureError) as error:
             raise output_error(target, error) from error
     return target
 

@@ -7,7 +7,9 @@ Never: computes a minute or a verdict; a run is drawn as it was saved.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,8 @@ from circle.publish.wording import both, clean
 from circle.standards import Standard
 
 Texts = NDArray[np.object_]
+
+_FULL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,17 @@ class Saved:
         return (self.folder / f"{name}.parquet").is_file()
 
     def columns(self, name: str) -> list[str]:
-        """Columns of a saved table, geometry included."""
-        return list(pq.read_schema(self._path(name)).names)
+        """Columns of a saved table, geometry included.
+
+        Raises
+        ------
+        SourceError   the table is missing or is no Parquet file
+        """
+        path = self._path(name)
+        try:
+            return list(pq.read_schema(path).names)
+        except (OSError, ValueError) as error:
+            raise _damaged(path, error) from error
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Read a saved table without its geometry, whole or the named columns of it that exist.
@@ -76,12 +89,12 @@ class Saved:
         ------
         SourceError   the table is missing or is no Parquet file
         """
+        kept = [c for c in self.columns(name) if c != "geometry" and (columns is None or c in columns)]
         path = self._path(name)
         try:
-            kept = [c for c in self.columns(name) if c != "geometry" and (columns is None or c in columns)]
             return pd.read_parquet(path, columns=kept)
         except (OSError, ValueError) as error:
-            raise SourceError(f"{path}: not a readable table ({error}); run `circle run` again") from error
+            raise _damaged(path, error) from error
 
     def map(self, name: str) -> gpd.GeoDataFrame:
         """Read a saved table with its geometry in WGS 84.
@@ -94,7 +107,7 @@ class Saved:
         try:
             return gpd.read_parquet(path)
         except (OSError, ValueError) as error:
-            raise SourceError(f"{path}: not a readable map table ({error}); run `circle run` again") from error
+            raise _damaged(path, error) from error
 
     def zone_layers(self) -> list[str]:
         """Zone layers that have a column in the buildings, in the order of the columns."""
@@ -156,6 +169,10 @@ def _unfinished(path: Path) -> SourceError:
     return SourceError(f"{path.parent}: holds no {path.name}, so it is not a finished run; name the folder that `circle run` wrote")
 
 
+def _damaged(path: Path, error: Exception) -> SourceError:
+    return SourceError(f"{path}: not a readable table ({error}); run `circle run` again")
+
+
 def texts(column: pd.Series[Any]) -> Texts:
     """Give cleaned strings of a column; missing values become empty. Each distinct value is cleaned once."""
     codes, values = pd.factorize(column)
@@ -186,8 +203,13 @@ def whole_or_not_at_all(out: Path) -> Iterator[Path]:
 
 
 def output_error(out: Path, error: Exception) -> OutputError:
-    """Name a failed write in one sentence."""
-    failed = OutputError(f"{out}: cannot be written ({error}); free the disk, or name a folder that you may write to")
-    if getattr(error, "errno", None) == 28:  # ENOSPC: the machine's fault, not the caller's
+    """Name a failed write in one sentence. `exit_status` is 1 when the disk is full, whichever library met it first."""
+    full = getattr(error, "errno", None) == errno.ENOSPC
+    with contextlib.suppress(OSError):  # the folder may be what is missing
+        # GDAL reports a full disk as whatever failed next; what was written is still there when this is asked
+        full = full or shutil.disk_usage(out.parent).free < _FULL_BYTES
+    reason = "the disk is full" if full else str(error).partition("\n")[0][:200]
+    failed = OutputError(f"{out}: cannot be written ({reason}); free the disk, or name a folder that you may write to")
+    if full:
         failed.exit_status = 1
     return failed
