@@ -185,7 +185,7 @@ def _tests(column: Column) -> list[Test]:
         tests += [(f"must be at least {low:g}", lambda s: s >= low)] if low is not None else []
         tests += [(f"must be at most {high:g}", lambda s: s <= high)] if high is not None else []
     if column.type == "geometry":
-        tests.append(("must be in WGS 84 (EPSG:4326)", lambda s: s.crs is not None and s.crs.equals("EPSG:4326")))
+        tests.append(("must be in WGS 84 (EPSG:4326)", _is_wgs84))
     return tests
 
 
@@ -211,6 +211,11 @@ def _is_text(series: Series) -> bool:
     if isinstance(dtype, pd.CategoricalDtype):
         return _is_text(dtype.categories.to_series())
     return pd.api.types.infer_dtype(series, skipna=True) in {"string", "empty"}
+
+
+def _is_wgs84(series: Series) -> bool:
+    system = getattr(series.array, "crs", None)
+    return system is not None and bool(system.equals("EPSG:4326"))
 
 
 def _is_kind(kinds: str) -> Callable[[Series], bool]:
@@ -243,8 +248,9 @@ def _sentence(table: str, error: Any) -> str:
     says = getattr(error.check, "error", None) or str(error).splitlines()[0]
     if says.removeprefix("must be ") in _A_TYPE.values():
         return f"table {table}: column {column}: {says}, and is {error.data[column].dtype}"
-    cases = getattr(error, "failure_cases", None)
-    if cases is None or "index" not in cases or cases["index"].isna().all():
+    cases: Any = getattr(error, "failure_cases", None)
+    if "index" not in getattr(cases, "columns", ()) or cases["index"].isna().all():
         return f"table {table}: column {column}: {says}"
     first = cases.iloc[0]
-    return f"table {table}: column {column}: {says}; {len(cases)} rows do not hold to it, the first is {first['index']}: {first['failure_case']}"
+    row = int(first["index"]) if isinstance(first["index"], float) else first["index"]
+    return f"table {table}: column {column}: {says}; {len(cases)} rows do not, the first is {row}: {first['failure_case']}"

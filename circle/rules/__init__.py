@@ -7,7 +7,7 @@ Never: reads map files, measures distances, or imports the geo stack: `circle --
 from __future__ import annotations
 
 from circle.rules.loading import Label
-from circle.rules.matching import Service, match_services, service_base_keys, service_keys, services, stop_position
+from circle.rules.matching import Service, match_services, service_anchors, service_base_keys, service_keys, services, stop_position
 from circle.rules.places import (
     BuildingUse,
     FindingText,
@@ -39,6 +39,7 @@ __all__ = [
     "door",
     "findings",
     "match_services",
+    "service_anchors",
     "service_base_keys",
     "service_keys",
     "services",

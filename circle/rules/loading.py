@@ -91,6 +91,7 @@ class Reader:
         self._asked: set[str] = set()
 
     def __contains__(self, key: str) -> bool:
+        self._asked.add(key)  # whoever asks for a key knows it
         return key in self.table
 
     def _path(self, key: str) -> str:
@@ -185,14 +186,14 @@ class Reader:
 
     def tags(self, key: str) -> dict[str, frozenset[str]]:
         """Inner table of OSM tags: key to one value, a list of values, or "*" for any value; empty when absent."""
-        if key not in self.table:
+        if key not in self:
             return {}
         inner = self.inner(key)
         return {k: frozenset(inner.words(k)) for k in inner.table}
 
     def pattern(self, key: str, shared: Mapping[str, str] | None = None) -> re.Pattern[str] | None:
         """Regular expression from a text or a list of alternatives; `@word` stands for a shared one; None when absent."""
-        if key not in self.table:
+        if key not in self:
             return None
         parts = []
         for part in self.words(key):
@@ -229,7 +230,14 @@ class Condition:
 
     def holds(self, tags: Mapping[str, str]) -> bool:
         """Whether these tags meet the condition."""
-        return all(has(tags, k, v) for k, v in self.tags.items()) and not any(has(tags, k, v) for k, v in self.unless.items())
+        # plain loops: this runs for every rule of every object, and most objects lack the key
+        for key, wanted in self.tags.items():
+            if key not in tags or not has(tags, key, wanted):
+                return False
+        for key, unwanted in self.unless.items():  # noqa: SIM110 - as above
+            if key in tags and has(tags, key, unwanted):
+                return False
+        return True
 
     def looks_at(self) -> set[str]:
         """OSM keys that the condition looks at."""

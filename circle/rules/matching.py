@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -92,6 +92,22 @@ def service_base_keys() -> frozenset[str]:
     these keys offers nothing either.
     """
     return frozenset(_matcher().anchors)
+
+
+def service_anchors(services: Collection[str]) -> dict[str, frozenset[str]]:
+    """Tags of which a facility of these services has at least one: values by key, where "*" is any value but `no`.
+
+    >>> service_anchors(["toilet"])["amenity"]
+    frozenset({'toilets'})
+    """
+    matcher = _matcher()
+    wanted = {number for number, key in enumerate(matcher.order) if key in services}
+    wanted |= {source for source, offers in matcher.includes.items() if wanted & set(offers)}
+    found = {
+        key: frozenset(v for v, rules in bucket.items() if any(r.service in wanted for r in rules))
+        for key, bucket in matcher.anchors.items()
+    }
+    return {key: values for key, values in found.items() if values}
 
 
 def match_services(tags: Mapping[str, str], geometry: Geometry) -> tuple[str, ...]:

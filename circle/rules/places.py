@@ -71,7 +71,6 @@ _BUILDING_SAYS = {
 }
 _AREA_SAYS = {"home": True, "other": False, "unsaid": None}
 KINDS = ("water", "green", "railway", "road", "barrier")
-NAME_KEYS = ("name", "name:zh")
 
 
 def building_use(tags: Mapping[str, str]) -> BuildingUse:
@@ -87,7 +86,7 @@ def building_use(tags: Mapping[str, str]) -> BuildingUse:
 
 def building_use_keys() -> tuple[str, ...]:
     """Every OSM key that `building_use` looks at, sorted."""
-    return tuple(sorted({*NAME_KEYS}.union(*(use.when.looks_at() for use in _places().buildings))))
+    return tuple(sorted({"name"}.union(*(use.when.looks_at() for use in _places().buildings))))
 
 
 def area_use(tags: Mapping[str, str]) -> bool | None:
@@ -141,7 +140,7 @@ def door(tags: Mapping[str, str], *, facility: bool = False) -> bool:
 
 def _first(uses: tuple[_Use, ...], tags: Mapping[str, str]) -> str:
     for use in uses:
-        if use.when.holds(tags) and (use.name is None or any(use.name.search(tags.get(key, "")) for key in NAME_KEYS)):
+        if use.when.holds(tags) and (use.name is None or use.name.search(tags.get("name", ""))):
             return use.says
     return "unsaid"
 
@@ -185,11 +184,11 @@ def _settings() -> Mapping[str, Mapping[str, float]]:
     return MappingProxyType({name: MappingProxyType({k: r.number(k) for k in r.table}) for name, r in root.each()})
 
 
-def settings(section: str) -> Mapping[str, float]:
-    """Numbers of one section of `settings.toml`; the unit is in the name.
+def settings(section: str, *, optional: bool = False) -> Mapping[str, float]:
+    """Numbers of one section of `settings.toml`; the unit is in the name. An `optional` section may be missing, and is then empty.
 
     >>> settings("linkage")["reach_m"]
-    50.0
+    30.0
 
     Raises
     ------
@@ -197,6 +196,8 @@ def settings(section: str) -> Mapping[str, float]:
     """
     known = _settings()
     if section not in known:
+        if optional:
+            return MappingProxyType({})
         raise RuleError(f"settings.toml: no section '{section}'; {suggest(section, known)}")
     return known[section]
 

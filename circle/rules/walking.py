@@ -138,7 +138,7 @@ def _permission(rules: _Walking, way: _Way, tags: Mapping[str, str]) -> tuple[bo
     if foot == "closed":
         return False, "public", False
     if foot == "aside":
-        return True, "public", True
+        return way.walkable, "public", True
     if foot in ("open", "private"):
         return True, "private" if foot == "private" else "public", False
     access = _word(rules.access, tags.get("access"))

@@ -15,7 +15,7 @@ A standard file::
     limit_min = 1                        # or radius_m = 300: minutes at the walker's speed
     source = "the same resolution"
     confidence = "verified"              # or unverified, computed
-    # label and circle = { zh = "…", en = "…" } and note = "…" are optional
+    # description, label, circle = { zh = "…", en = "…" } and note are optional
 """
 
 from __future__ import annotations
@@ -123,12 +123,12 @@ class Standard:
 
 
 def names() -> list[str]:
-    """Names of the shipped standards, `five-minute` first, the others by name.
+    """Names of the shipped standards, `five-minute` first, the others by name and number.
 
     >>> names()[0]
     'five-minute'
     """
-    found = sorted(path.stem for path in FOLDER.glob("*.toml"))
+    found = sorted((path.stem for path in FOLDER.glob("*.toml")), key=lambda n: [(len(p) if p.isdigit() else 0, p) for p in n.split("-")])
     return [DEFAULT, *(name for name in found if name != DEFAULT)]
 
 
@@ -145,7 +145,7 @@ def load(name_or_path: str | Path) -> Standard:
     if isinstance(name_or_path, str) and name_or_path in names():
         return _shipped(name_or_path)
     path = Path(name_or_path)
-    if not path.exists() and _looks_like_name(str(name_or_path)):
+    if not path.is_file() and _looks_like_name(str(name_or_path)):
         near = difflib.get_close_matches(str(name_or_path), names(), n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         raise RuleError(f"no standard '{name_or_path}'; {hint}Shipped: {', '.join(names())}; or name a .toml file")
@@ -174,10 +174,11 @@ def _standard(reader: Reader, name: str | None, known: frozenset[str] | None) ->
         if limit.service in {s.service for s in services}:
             each.refuse("service", "named twice; keep one of the two")
         services.append(limit)
+    title = reader.label("title")
     made = Standard(
         name=reader.text("name", name) if name else reader.text("name"),
-        title=reader.label("title"),
-        description=reader.label("description") if known is None or "description" in reader else Label("", ""),
+        title=title,
+        description=reader.label("description") if "description" in reader else title,
         source=reader.text("source"),
         walker=walker,
         services=tuple(services),
@@ -192,7 +193,7 @@ def _limit(reader: Reader, walker: Walker | None, known: frozenset[str] | None) 
         service=service,
         limit_min=_minutes(reader, walker),
         label=reader.label("label") if "label" in reader or not known else rules.services()[service].label,
-        circle=reader.label("circle") if reader.get("circle") is not None else None,
+        circle=reader.label("circle") if "circle" in reader and reader.table["circle"] is not None else None,
         source=reader.text("source"),
         confidence=reader.choice("confidence", CONFIDENCE),
         note=reader.text("note", ""),
@@ -203,11 +204,9 @@ def _limit(reader: Reader, walker: Walker | None, known: frozenset[str] | None) 
 
 def _minutes(reader: Reader, walker: Walker | None) -> float:
     if "radius_m" not in reader:
-        reader.get("radius_m")  # allowed, and named when a typing error is refused
         return reader.number("limit_min", above=True, most=LONGEST_MIN)
     if "limit_min" in reader:
         reader.refuse("radius_m", "limit_min is there too; keep one of the two")
-    reader.get("limit_min")
     metres = reader.number("radius_m", above=True, most=20_000)
     if walker is None:
         reader.refuse("radius_m", "needs a known walker; give limit_min instead")
