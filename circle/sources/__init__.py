@@ -1,0 +1,203 @@
+"""Sources: the only door to OSM, the wire and foreign formats.
+
+Takes: a file.   Gives: a `Place`, the tables that every later stage works on.
+Never: knows of networks, minutes or verdicts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from circle import rules
+from circle.errors import Findings, PlaceError
+from circle.projection import Plane
+from circle.sources import buildings as building_table
+from circle.sources import facilities as facility_table
+from circle.sources import geometry, integrity, osm, surroundings
+
+__all__ = ["Place", "digest", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The tables of a study area, as read from its source.
+
+    Attributes
+    ----------
+    ways
+        One row per stretch of walkable way: `way`, `name`, `class`, `access`, `forward`, `backward`, `square`, `count` (its points).
+    vertices
+        One row per point of those ways, in order: `node` (OSM id), `lon`, `lat`.
+    buildings, facilities, zones, background
+        As declared in rules/tables; `buildings` also with the column `starts_walk`.
+    doors
+        Entrances: `id`, `home`, `visit`, point.
+    extent
+        West, south, east, north of the data in degrees; `extent_from` is `header` or `data`.
+    """
+
+    ways: pd.DataFrame
+    vertices: pd.DataFrame
+    buildings: gpd.GeoDataFrame
+    facilities: gpd.GeoDataFrame
+    doors: gpd.GeoDataFrame
+    zones: gpd.GeoDataFrame
+    background: gpd.GeoDataFrame
+    extent: tuple[float, float, float, float]
+    extent_from: str
+    data_date: str | None
+    synthetic: bool
+    findings: Findings
+
+    @property
+    def plane(self) -> Plane:
+        """The plane that this place is measured on."""
+        west, south, east, north = self.extent
+        return Plane((west + east) / 2, (south + north) / 2)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal text."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read(path: Path, services: Collection[str], progress: Callable[[int], None] | None = None) -> Place:
+    """Read an OpenStreetMap file into the tables of a place.
+
+    Parameters
+    ----------
+    path
+        `.osm.pbf`, `.osm`, `.osm.gz` or `.osm.bz2`.
+    services
+        Services that facilities are wanted for.
+    progress
+        Called now and then with the number of objects seen.
+
+    Raises
+    ------
+    SourceError
+        The file is missing, empty, cut, damaged or not what its name says.
+    PlaceError
+        It holds no buildings or nothing to walk on.
+    """
+    findings = integrity.inspect(path)
+    extract = osm.read(path, services, progress)
+    findings.items.extend(extract.findings.items)
+    integrity.judge(path, extract, findings)
+    ids, outlines, tags = building_table.outlines(extract, findings)
+    coordinates, counts = geometry.line_coordinates(extract.walk_wkb)
+    ways, vertices = _ways(extract, coordinates, counts)
+    extent = extract.box or _extent(outlines, coordinates)
+    plane = Plane((extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2)
+    around = surroundings.shapes(extract, findings)
+    table = building_table.table(ids, outlines, tags, surroundings.landuse(around), plane)
+    candidates = [facility_table.Candidate(*row) for row in zip(around["id"], around["tags"], around["kind"], around.geometry, strict=True)]
+    candidates += _named_buildings(ids, outlines, tags)
+    facilities = facility_table.table(candidates, services, plane, findings)
+    table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
+    zones = surroundings.zones(around)
+    for layer, zone in surroundings.inside(shapely.centroid(table.geometry.to_numpy()), zones).items():
+        table["compound" if layer == "compound" else f"zone_{layer}"] = pd.Categorical(zone)
+    if "compound" not in table:
+        table["compound"] = pd.Categorical([""] * len(table))
+    if not len(table):
+        raise PlaceError(f"{path} holds no building that anybody could start a walk from. Use an extract with buildings, or add them from a table.")
+    return Place(
+        ways=ways,
+        vertices=vertices,
+        buildings=table,
+        facilities=facilities,
+        doors=surroundings.doors(around),
+        zones=zones,
+        background=surroundings.background(around, _closed_roads(extract, coordinates, counts)),
+        extent=extent,
+        extent_from="header" if extract.box else "data",
+        data_date=extract.data_date,
+        synthetic=extract.synthetic,
+        findings=findings,
+    )
+
+
+def _extent(outlines: np.ndarray, coordinates: np.ndarray) -> tuple[float, float, float, float]:
+    bounds = shapely.total_bounds(outlines) if len(outlines) else np.full(4, np.nan)
+    low = np.fmin(bounds[:2], coordinates.min(axis=0))
+    high = np.fmax(bounds[2:], coordinates.max(axis=0))
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+def _judge(extract: osm.Extract) -> list[rules.Passage]:
+    """What each combination of walking tags means; every combination is judged once."""
+    return [rules.walkability(dict(combo)) for combo in extract.combos]
+
+
+def _closed_roads(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> gpd.GeoDataFrame:
+    """Ways that nobody may walk and that the map draws all the same."""
+    kinds = [rules.background_kind(dict(combo)) or "" for combo in extract.combos]
+    kind = np.asarray([*kinds, ""], dtype=object)[np.asarray(extract.walk_combo, dtype=np.intp)]
+    shown = kind != ""
+    lines = geometry.lines(coordinates[np.repeat(shown, counts)], counts[shown]) if shown.any() else np.empty(0, dtype=object)
+    names = np.asarray([name or "" for name in extract.walk_name], dtype=object)[shown]
+    return gpd.GeoDataFrame({"kind": kind[shown], "name": names}, geometry=lines, crs="EPSG:4326")
+
+
+def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Ways and vertices. Ways that nobody may walk are left out here."""
+    passages = _judge(extract)
+    combo = np.asarray(extract.walk_combo, dtype=np.intp)
+    walkable = np.asarray([p.walkable for p in passages], dtype=bool)[combo] if len(combo) else np.empty(0, dtype=bool)
+    kept = combo[walkable]
+
+    def judged(attribute: str) -> np.ndarray:
+        return np.asarray([getattr(p, attribute) for p in passages])[kept] if len(kept) else np.empty(0, dtype=object)
+
+    ways = pd.DataFrame(
+        {
+            "way": np.asarray(extract.walk_id, dtype=np.int64)[walkable],
+            "name": pd.Categorical(pd.Series(extract.walk_name, dtype=object)[walkable].fillna("")),
+            "class": pd.Categorical(judged("way_class")),
+            "access": pd.Categorical(judged("access"), categories=["public", "private"]),
+            "forward": judged("forward"),
+            "backward": judged("backward"),
+            "square": judged("area"),
+            "count": counts[walkable],
+        }
+    )
+    of_vertex = np.repeat(walkable, counts)
+    refs = np.fromiter((ref for refs in extract.walk_refs for ref in refs), dtype=np.int64, count=int(counts.sum()))
+    vertices = pd.DataFrame({"node": refs[of_vertex], "lon": coordinates[of_vertex, 0], "lat": coordinates[of_vertex, 1]})
+    squares = [(relation, passages[code], rings) for relation, code, rings in extract.square_rings if passages[code].walkable]
+    if squares:
+        rings = [(relation, passage, ring) for relation, passage, rings in squares for ring in rings]
+        more = pd.DataFrame(
+            {
+                "way": [-relation for relation, _, _ in rings],  # negative: a relation, not a way
+                "name": "",
+                "class": [p.way_class for _, p, _ in rings],
+                "access": [p.access for _, p, _ in rings],
+                "forward": True,
+                "backward": True,
+                "square": True,
+                "count": [len(ring) for _, _, ring in rings],
+            }
+        )
+        ways = pd.concat([ways.astype({"name": object, "class": object, "access": object}), more], ignore_index=True)
+        ways = ways.astype({"name": "category", "class": "category", "access": pd.CategoricalDtype(["public", "private"])})
+        points = pd.DataFrame([point for _, _, ring in rings for point in ring], columns=["node", "lon", "lat"])
+        vertices = pd.concat([vertices, points], ignore_index=True)
+    return ways, vertices
+
+
+def _named_buildings(ids: np.ndarray, outlines: np.ndarray, tags: list[osm.BuildingTags]) -> list[facility_table.Candidate]:
+    """Buildings with a name or a tag that may make them a facility: in China many a service centre is a bare `building=yes` with a name."""
+    return [
+        facility_table.Candidate(identity, more, "area", shape) for identity, shape, (*_, more) in zip(ids, outlines, tags, strict=True) if more is not None
+    ]

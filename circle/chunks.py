@@ -1,0 +1,39 @@
+"""Both cores for vectorised geometry: Shapely and NumPy let go of the interpreter while they work.
+
+Takes: a function of arrays of equal length.   Gives: its result for the whole, computed in slices side by side.
+Never: changes the result: slices are put together in order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALL = 4_096  # below this a thread costs more than it saves
+SLICE = 65_536  # bounds the memory of temporaries
+
+
+def workers() -> int:
+    """Threads worth starting on this machine."""
+    return max(1, min(8, os.cpu_count() or 1))
+
+
+def side_by_side(function: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -> NDArray[Any]:
+    """`function(*arrays)`, slice by slice on all cores, joined along the first axis.
+
+    >>> side_by_side(np.add, np.arange(3), np.arange(3)).tolist()
+    [0, 2, 4]
+    """
+    length = len(arrays[0])
+    if length <= SMALL:
+        return function(*arrays)
+    number = max(workers(), -(-length // SLICE))
+    bounds = np.linspace(0, length, number + 1).astype(np.intp)
+    with ThreadPoolExecutor(workers()) as pool:
+        parts = pool.map(lambda span: function(*(array[span[0] : span[1]] for array in arrays)), zip(bounds[:-1], bounds[1:], strict=True))
+        return np.concatenate(list(parts))

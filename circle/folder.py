@@ -1,0 +1,165 @@
+"""A run's folder: written whole or not at all, and read back.
+
+Takes: the tables and records of a run, a folder.   Gives: the files of a run; the tables again.
+Never: leaves half a folder, or touches a folder that is not a run's.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from circle.errors import OutputError, SourceError
+
+GEO_TABLES = ("buildings", "facilities", "nodes", "edges", "zones", "background")
+PLAIN_TABLES = ("links", "findings")
+RECORDS = ("summary", "run")
+MARK = "run.json"  # a folder that holds it is a run's, and may be replaced by a newer one
+
+
+def prepare(out: Path) -> None:
+    """Find out before the work begins whether `out` can be written.
+
+    Raises
+    ------
+    OutputError
+        It is a file, holds something else than a run, or may not be written.
+    """
+    if out.is_symlink() and not out.exists():
+        raise OutputError(f"{out} is a link that leads nowhere. Name another folder with -o.")
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out} is a file, and a run needs a folder. Name another with -o.")
+    if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
+        raise OutputError(f"{out} holds other files and no run of circle; nothing there was touched. Name a new or empty folder with -o.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}."):
+            pass
+    except OSError as trouble:
+        raise failed(out, trouble) from trouble
+
+
+def failed(out: Path, trouble: OSError) -> OutputError:
+    """What to say when writing fails; a full disk is not the caller's fault."""
+    full = trouble.errno in {errno.ENOSPC, errno.EDQUOT}
+    what = "the disk is full; free some space and run again" if full else f"{trouble.strerror or trouble}; name a folder that you may write to with -o"
+    error = OutputError(f"{out} cannot be written: {what}. What was there before is untouched.")
+    if full:
+        error.exit_status = 1
+    return error
+
+
+@contextmanager
+def whole(out: Path) -> Iterator[Path]:
+    """A folder to write a run into; it takes the place of `out` when the block ends well, and vanishes when it does not.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written; `out` is as it was.
+    """
+    prepare(out)
+    partial = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
+    try:
+        yield partial
+        partial.chmod(0o755)
+        _replace(out, partial)
+    except OSError as trouble:
+        if isinstance(trouble, OutputError | SourceError):
+            raise
+        raise failed(out, trouble) from trouble
+    except pa.ArrowException as trouble:  # Arrow wraps a full disk in an error of its own
+        raise failed(out, OSError(errno.ENOSPC if "No space left" in str(trouble) else errno.EIO, str(trouble))) from trouble
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _replace(out: Path, partial: Path) -> None:
+    """Swap folders; should the second move fail, the first is undone."""
+    if not out.exists():
+        partial.rename(out)
+        return
+    old = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.old-"))
+    old.rmdir()
+    out.rename(old)
+    try:
+        partial.rename(out)
+    except OSError:
+        old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Write tables as (Geo)Parquet, two at a time: packing one leaves a core free for the next."""
+
+    def write(name: str, frame: pd.DataFrame) -> None:
+        path = folder / f"{name}.parquet"
+        if isinstance(frame, gpd.GeoDataFrame):
+            frame.to_parquet(path, index=False, compression="zstd", compression_level=1, schema_version="1.1.0")
+        else:
+            pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, compression="zstd", compression_level=1)
+
+    heavy_first = sorted(tables.items(), key=lambda item: -len(item[1]))
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(write, name, frame) for name, frame in heavy_first]:
+            done.result()
+
+
+def write_record(folder: Path, name: str, record: Mapping[str, Any]) -> None:
+    """Write a record as JSON that people can read too. Infinity and NaN are refused: JSON has neither."""
+    text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def read_table(folder: Path, name: str) -> pd.DataFrame:
+    """One table of a saved run.
+
+    Raises
+    ------
+    SourceError
+        The folder holds no such table, or it cannot be read.
+    """
+    path = folder / f"{name}.parquet"
+    _must_be_run(folder)
+    reader: Callable[..., pd.DataFrame] = gpd.read_parquet if name in GEO_TABLES else pd.read_parquet
+    try:
+        return reader(path)
+    except (OSError, ValueError, pa.ArrowException) as trouble:
+        raise SourceError(f"{path} cannot be read ({str(trouble).splitlines()[0]}). Make the run again with `circle run`.") from trouble
+
+
+def read_record(folder: Path, name: str) -> dict[str, Any]:
+    """`summary.json` or `run.json` of a saved run.
+
+    Raises
+    ------
+    SourceError
+        The folder is not a run's, or the record is damaged.
+    """
+    _must_be_run(folder)
+    path = folder / f"{name}.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as trouble:
+        raise SourceError(f"{path} cannot be read ({trouble}). Make the run again with `circle run`.") from trouble
+    if not isinstance(record, dict):
+        raise SourceError(f"{path} is not a record of circle. Make the run again with `circle run`.")
+    return record
+
+
+def _must_be_run(folder: Path) -> None:
+    if not (folder / MARK).is_file():
+        raise SourceError(f"{folder} is not a run: it holds no {MARK}. Name the folder that `circle run … -o` wrote.")

@@ -1,0 +1,193 @@
+"""Gaps: whether a promise is kept, and why not.
+
+Takes: seconds per building and service, the standard, the walker, shapes and the extent of the data.   Gives: verdict, reason, fragility;
+shares by zone and for the place.
+Never: measures a walk, rounds before it compares, or says "none exists" where only the data are silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from circle import rules
+from circle.access import Access
+from circle.chunks import side_by_side
+from circle.standards import Limit, Standard
+from circle.units import limit_metres, limit_seconds
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Shapes = NDArray[np.object_]
+
+VERDICTS = ("met", "gap", "unreachable", "unmapped")
+WORST_FIRST = ("unreachable", "gap", "unmapped", "met")
+REASONS = ("", "far", "detour", "barrier", "island", "unlinked", "no_facility", "data_edge")
+TOLERANCE_S = 1e-6  # sums of floating point seconds that should be equal to a limit count as equal
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where buildings stand, one entry per building: `starts` (door or outline, on the plane), `units` (plane units per metre there),
+    `edge_m` (metres to the edge of the data), `linked` (tied to the network), `on_island` (tied to an island of it only).
+    """
+
+    starts: Shapes
+    units: Floats
+    edge_m: Floats
+    linked: Bools
+    on_island: Bools
+
+
+def judge(limit: Limit, access: Access, facilities: Shapes, setting: Setting, speed_m_per_s: float) -> pd.DataFrame:
+    """Verdict, reason and fragility of every building for one service.
+
+    `met`: seconds within the limit. `unmapped`: no facility in the data (`no_facility`), or the edge of the data is nearer than the limit
+    reaches, so that a nearer one may lie outside (`data_edge`). `unreachable`: facilities, but no path to any (`unlinked`, `island`).
+    `gap`: a longer path; `far` when even the straight line from door or outline is too long, else `detour`.
+
+    A verdict is fragile when it flips with a speed 10 % higher or lower, or when the runner-up link is taken.
+
+    Contract: row order is kept; a lower speed never turns anything into `met`.
+    """
+    limit_s = limit_seconds(limit.limit_min)
+    reach_m = limit_metres(limit.limit_min, speed_m_per_s)
+    seconds = access.seconds
+    verdict = np.zeros(len(seconds), dtype=np.int8)
+    reason = np.zeros(len(seconds), dtype=np.int8)
+    late = seconds > limit_s + TOLERANCE_S
+    if not len(facilities):
+        verdict[:] = VERDICTS.index("unmapped")
+        reason[:] = REASONS.index("no_facility")
+        return _columns(limit.service, verdict, reason, np.zeros(len(seconds), dtype=bool))
+    edge = late & (setting.edge_m < reach_m)
+    lost = late & ~edge & ~np.isfinite(seconds)
+    gap = late & ~edge & np.isfinite(seconds)
+    verdict[edge], verdict[lost], verdict[gap] = (VERDICTS.index(word) for word in ("unmapped", "unreachable", "gap"))
+    reason[edge] = REASONS.index("data_edge")
+    reason[lost] = np.where(setting.linked[lost], REASONS.index("island"), REASONS.index("unlinked"))
+    near = straight_within(setting, np.flatnonzero(gap), facilities, reach_m)
+    reason[gap] = REASONS.index("far")
+    reason[near] = REASONS.index("detour")
+
+    change = rules.settings("gaps")["speed_change"]
+    by_speed = np.where(late, seconds / (1 + change) <= limit_s + TOLERANCE_S, seconds / (1 - change) > limit_s + TOLERANCE_S)
+    by_link = ~late & np.isfinite(access.runner_up_s) & (access.runner_up_s > limit_s + TOLERANCE_S)
+    fragile = (by_speed | by_link) & (verdict <= VERDICTS.index("gap"))
+    return _columns(limit.service, verdict, reason, fragile)
+
+
+def straight_within(setting: Setting, rows: NDArray[np.intp], facilities: Shapes, reach_m: float) -> NDArray[np.intp]:
+    """Those of `rows` whose straight line to some facility is at most `reach_m` long."""
+    if not len(rows):
+        return rows
+    west, south, east, north = shapely.bounds(setting.starts[rows]).T
+    reach = reach_m * setting.units[rows]
+    boxes = side_by_side(shapely.box, west - reach, south - reach, east + reach, north + reach)
+    row, facility = shapely.STRtree(facilities).query(boxes)
+    metres = side_by_side(shapely.distance, setting.starts[rows[row]], facilities[facility]) / setting.units[rows[row]]
+    return np.asarray(np.unique(rows[row[metres <= reach_m]]))
+
+
+def _columns(service: str, verdict: NDArray[np.int8], reason: NDArray[np.int8], fragile: Bools) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            f"verdict_{service}": pd.Categorical.from_codes(verdict, list(VERDICTS)),
+            f"reason_{service}": pd.Categorical.from_codes(reason, list(REASONS)),
+            f"fragile_{service}": fragile,
+        }
+    )
+
+
+def worst(buildings: pd.DataFrame, standard: Standard) -> pd.DataFrame:
+    """Columns `verdict` (the worst of all services: unreachable, gap, unmapped, met) and `gaps` (how many are gap or unreachable)."""
+    codes = np.stack([buildings[f"verdict_{limit.service}"].cat.codes.to_numpy() for limit in standard.services])
+    rank = np.asarray([WORST_FIRST.index(word) for word in VERDICTS])
+    word = np.asarray([VERDICTS.index(word) for word in WORST_FIRST])[rank[codes].min(axis=0)]
+    gaps = ((codes == VERDICTS.index("gap")) | (codes == VERDICTS.index("unreachable"))).sum(axis=0)
+    return pd.DataFrame({"verdict": pd.Categorical.from_codes(word, list(VERDICTS)), "gaps": gaps}, index=buildings.index)
+
+
+def shares(buildings: pd.DataFrame, standard: Standard) -> dict[str, Any]:
+    """Shares of the buildings where people live, and of their households, that keep the promise; `all` means every service.
+
+    The same block for the place (summary.json) and, by `coverage`, for each zone.
+    """
+    return {"all": _share(buildings, "verdict"), **{limit.service: {"limit_min": limit.limit_min, **_share(buildings, f"verdict_{limit.service}")} for limit in standard.services}}
+
+
+def _share(buildings: pd.DataFrame, column: str) -> dict[str, dict[str, float | int | None]]:
+    counted = buildings["residential"].to_numpy()
+    verdict = buildings[column].cat.codes.to_numpy()[counted]
+    households = buildings["households"].to_numpy()[counted]
+
+    def block(weights: Floats | None) -> dict[str, float | int | None]:
+        sums = np.bincount(verdict, weights=weights, minlength=len(VERDICTS))
+        total = sums.sum()
+        tell = int if weights is None else float
+        return {
+            "counted": tell(total),
+            "met": tell(sums[0]),
+            "gap": tell(sums[1] + sums[2]),
+            "unmapped": tell(sums[3]),
+            "share_met": float(sums[0] / total) if sums[:3].any() else None,  # nothing known: no share, not a share of nothing
+        }
+
+    return {"buildings": block(None), "households": block(households)}
+
+
+def coverage(buildings: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, place: shapely.Geometry, standard: Standard) -> gpd.GeoDataFrame:
+    """Shares by zone and service (see rules/tables/zones.csv): the whole place first, then every layer of zones."""
+    rows: list[dict[str, Any]] = []
+    shapes: list[shapely.Geometry] = []
+
+    def add(layer: str, zone: str, name: str, inside: pd.DataFrame, shape: shapely.Geometry) -> None:
+        for service, block in shares(inside, standard).items():
+            b, h = block["buildings"], block["households"]
+            rows.append(
+                {
+                    "layer": layer, "zone": zone, "name": name, "service": service, "buildings": b["counted"], "households": h["counted"],
+                    "met": b["met"], "gap": b["gap"], "unmapped": b["unmapped"],
+                    "share_buildings_met": b["share_met"], "share_households_met": h["share_met"],
+                }
+            )  # fmt: skip
+            shapes.append(shape)
+
+    columns = ["residential", "households", "verdict", *(f"verdict_{limit.service}" for limit in standard.services)]
+    add("place", "place", "", buildings, place)
+    for layer, group in zones.groupby("layer", sort=True):
+        members = buildings.groupby(zone_column(str(layer)), observed=True, sort=True)[columns]
+        held = dict(iter(members))
+        for zone, name, shape in zip(group["zone"], group["name"], group.geometry, strict=True):
+            add(str(layer), zone, name, held.get(zone, buildings.iloc[:0]), shape)
+    table = gpd.GeoDataFrame(rows, geometry=np.asarray([*shapes, None], dtype=object)[:-1], crs="EPSG:4326")
+    for column in ("layer", "service"):
+        table[column] = table[column].astype("category")
+    return table.astype({"share_buildings_met": float, "share_households_met": float, "households": float})
+
+
+def zone_column(layer: str) -> str:
+    """Column of `buildings` that holds the zone of a layer."""
+    return "compound" if layer == "compound" else f"zone_{layer}"
+
+
+def counts(buildings: pd.DataFrame, standard: Standard) -> dict[str, Mapping[str, Any]]:
+    """Verdicts, reasons and fragile verdicts of **all** buildings, by service."""
+
+    def tally(column: str, words: tuple[str, ...]) -> dict[str, int]:
+        found = np.bincount(buildings[column].cat.codes.to_numpy(), minlength=len(words))
+        return {word: int(number) for word, number in zip(words, found, strict=True) if word and (number or words is VERDICTS)}
+
+    names = [limit.service for limit in standard.services]
+    return {
+        "verdicts": {name: tally(f"verdict_{name}", VERDICTS) for name in names},
+        "reasons": {name: tally(f"reason_{name}", REASONS) for name in names},
+        "fragile": {name: int(buildings[f"fragile_{name}"].sum()) for name in names},
+    }

@@ -1,0 +1,242 @@
+"""Linkage: how a building, facility or candidate is tied to the edges around it.
+
+Takes: shapes (doors or outlines) and the network, on the plane.   Gives: `Links`: edge, `offset_m`, `leg_m`, several per shape.
+Never: ties to a node, takes the middle of a building for its door, or leaves a leg uncounted.
+
+A shape is tied to the nearest point of **each** of several edges within reach, and the search then takes whichever makes the least total:
+the nearest path often leads the wrong way. Where no edge is within reach the circle widens; the leg is counted all the same, and flagged.
+Edges on an island of the network are taken only where no connected edge lies within `connected_reach_m`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from circle import rules
+from circle.chunks import side_by_side
+from circle.network import Network
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Shapes = NDArray[np.object_]
+
+KINDS = ("building", "facility", "candidate")
+FLAGS = ("", "far", "island")
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Ties of many shapes, sorted by shape and leg; arrays of one length.
+
+    Attributes: `row` (of the shape that is tied), `edge` (row of the edges), `offset_m` from `u`, `leg_m`, `start_x`, `start_y` (plane: where
+    the leg leaves the shape), `flag` (index into `FLAGS`).
+    """
+
+    row: Ints
+    edge: Ints
+    offset_m: Floats
+    leg_m: Floats
+    start_x: Floats
+    start_y: Floats
+    flag: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def rank(self) -> Ints:
+        """Place of each link among those of its shape: 0 is the shortest leg."""
+        new = np.r_[True, self.row[1:] != self.row[:-1]] if len(self) else np.empty(0, dtype=bool)
+        start = np.flatnonzero(new)
+        return np.arange(len(self)) - np.repeat(start, np.diff(np.r_[start, len(self)]))
+
+    def table(self, kind: str, ids: NDArray[np.object_] | pd.Series, network: Network) -> pd.DataFrame:
+        """The links as a run saves them (rules/tables/links.csv)."""
+        lon, lat = network.plane.backward(self.start_x, self.start_y)
+        return pd.DataFrame(
+            {
+                "kind": pd.Categorical.from_codes(np.full(len(self), KINDS.index(kind), dtype=np.int8), list(KINDS)),
+                "id": pd.Series(ids).array.take(self.row),
+                "rank": self.rank,
+                "edge": self.edge,
+                "offset_m": self.offset_m,
+                "leg_m": self.leg_m,
+                "start_lon": lon,
+                "start_lat": lat,
+                "flag": pd.Categorical.from_codes(self.flag, list(FLAGS)),
+            }
+        )
+
+
+def project(shapes: Shapes, network: Network) -> Shapes:
+    """Shapes in degrees, put on the network's plane. The input is not changed."""
+    degrees = shapely.get_coordinates(shapes)
+    x, y = network.plane.forward(degrees[:, 0], degrees[:, 1])
+    return np.asarray(shapely.set_coordinates(shapes.copy(), np.column_stack([x, y])))
+
+
+def starts(outlines: Shapes, doors: Shapes) -> tuple[Shapes, NDArray[np.bool_]]:
+    """Where legs leave: the doors on an outline, or else the outline itself.
+
+    Parameters
+    ----------
+    outlines, doors
+        On the plane. A door belongs to an outline that it lies on (within `door_m`, rules/settings.toml).
+
+    Returns
+    -------
+    One shape per outline (multipoint of its doors, or the outline), and which have doors.
+    """
+    out = outlines.copy()
+    has = np.zeros(len(outlines), dtype=bool)
+    if not len(doors) or not len(outlines):
+        return out, has
+    rule = rules.settings("linkage")
+    areal = np.flatnonzero(shapely.get_dimensions(outlines) == 2)  # noqa: PLR2004 - areas have outlines, points and lines have not
+    door, row = shapely.STRtree(outlines[areal]).query(doors, predicate="dwithin", distance=rule["door_m"])
+    row = areal[row]
+    on_outline = shapely.distance(shapely.boundary(outlines[row]), doors[door]) <= rule["door_m"]
+    door, row = door[on_outline], row[on_outline]
+    order = np.lexsort((door, row))
+    door, row = door[order], row[order]
+    owners, index = np.unique(row, return_inverse=True)
+    if len(owners):
+        out[owners] = shapely.multipoints(doors[door], indices=index)
+        has[owners] = True
+    return out, has
+
+
+def link(shapes: Shapes, network: Network, *, every: bool = False) -> Links:
+    """Tie shapes to the edges around them.
+
+    Parameters
+    ----------
+    shapes
+        Doors or outlines on the plane, shape (n,).
+    every
+        Keep all edges within reach, and both ends of an edge's stretch inside an area: for facilities, which are few and may be large.
+        Otherwise the `keep` nearest.
+
+    Returns
+    -------
+    Links, sorted by shape and leg. A shape without any edge within `far_reach_m` has none.
+    """
+    rule = rules.settings("linkage")
+    passable = np.isfinite(np.minimum(network.edges["seconds_forward"].to_numpy(), network.edges["seconds_backward"].to_numpy()))
+    island = network.edges["island"].to_numpy()
+    lines = network.lines()
+    connected, isolated = np.flatnonzero(passable & ~island), np.flatnonzero(passable & island)
+    near = [rule["reach_m"] * 2**step for step in range(12) if rule["reach_m"] * 2**step < rule["connected_reach_m"]] + [rule["connected_reach_m"]]
+    far = [rule["connected_reach_m"] * 2**step for step in range(1, 12) if rule["connected_reach_m"] * 2**step < rule["far_reach_m"]] + [rule["far_reach_m"]]
+    waiting = np.arange(len(shapes))
+    found: list[Links] = []
+    for edges, rings in ((connected, near), (isolated, near), (connected, far)):
+        tree = shapely.STRtree(lines[edges])
+        for reach in rings:
+            if not len(waiting) or not len(edges):
+                break
+            links = _within(shapes, waiting, lines, edges, tree, reach, network, every=every)
+            found.append(links)
+            waiting = np.setdiff1d(waiting, links.row, assume_unique=False)
+    return _joined(found)
+
+
+def _joined(parts: list[Links]) -> Links:
+    if not parts:
+        none = np.empty(0)
+        return Links(none.astype(np.intp), none.astype(np.intp), none, none, none, none, none.astype(np.int8))
+    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "edge", "offset_m", "leg_m", "start_x", "start_y", "flag")]
+    order = np.lexsort((columns[1], columns[3], columns[0]))
+    return Links(*(column[order] for column in columns))
+
+
+def _within(
+    shapes: Shapes, rows: Ints, lines: Shapes, edges: Ints, tree: shapely.STRtree, reach_m: float, network: Network, *, every: bool
+) -> Links:
+    """Links of some shapes to edges not farther than `reach_m`."""
+    rule = rules.settings("linkage")
+    west, south, east, north = shapely.bounds(shapes[rows]).T
+    units = network.plane.units_per_metre((south + north) / 2)
+    reach = reach_m * units
+    box, hit = tree.query(shapely.box(west - reach, south - reach, east + reach, north + reach))
+    hit = edges[hit]
+    leg = side_by_side(shapely.distance, shapes[rows[box]], lines[hit]) / units[box]
+    near = leg <= reach_m
+    box, hit, leg = box[near], hit[near], leg[near]
+    if not every:  # half again as many as are kept: edges that meet in one nearest node are one link
+        order = np.lexsort((leg, box))
+        box, hit, leg = box[order], hit[order], leg[order]
+        top = _rank(box) < int(rule["keep"] * 1.5)
+        box, hit, leg = box[top], hit[top], leg[top]
+    start, end = _shortest(shapes[rows[box]], lines[hit])
+    offset = _offset(lines[hit], end, network, hit)
+    if every:
+        box, hit, leg, start, offset = _stretches(shapes, rows, lines, (box, hit, leg, start, offset), network)
+    node = _node(hit, offset, network)
+    order = np.lexsort((hit, node, leg, box))
+    twin = np.zeros(len(order), dtype=bool)
+    if len(order):
+        o = order
+        twin[1:] = (box[o][1:] == box[o][:-1]) & (node[o][1:] == node[o][:-1]) & (node[o][1:] >= 0) & (leg[o][1:] - leg[o][:-1] < 1e-6)  # noqa: PLR2004
+    chosen = order[~twin]
+    if not every:
+        chosen = chosen[_rank(box[chosen]) < int(rule["keep"])]
+    box, hit = box[chosen], hit[chosen]
+    flag = np.where(network.edges["island"].to_numpy()[hit], 2, np.where(leg[chosen] > rule["far_m"], 1, 0)).astype(np.int8)
+    return Links(rows[box], hit, offset[chosen], leg[chosen], start[chosen, 0], start[chosen, 1], flag)
+
+
+def _rank(group: Ints) -> Ints:
+    """Place within runs of equal, sorted values."""
+    new = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if len(group) else np.empty(0, dtype=np.intp)
+    return np.arange(len(group)) - np.repeat(new, np.diff(np.r_[new, len(group)]))
+
+
+def _shortest(shapes: Shapes, lines: Shapes) -> tuple[Floats, Floats]:
+    """Ends of the shortest straight line from each shape to each line: on the shape, on the line."""
+
+    def ends(a: Shapes, b: Shapes) -> Floats:
+        return np.asarray(shapely.get_coordinates(shapely.shortest_line(a, b)).reshape(-1, 2, 2))
+
+    both = side_by_side(ends, shapes, lines)
+    return both[:, 0], both[:, 1]
+
+
+def _offset(lines: Shapes, points: Floats, network: Network, edges: Ints) -> Floats:
+    """Metres along each edge of the point on it; never beyond the edge's length."""
+    if not len(lines):
+        return np.empty(0)
+    share = side_by_side(lambda a, b: shapely.line_locate_point(a, shapely.points(b), normalized=True), lines, points)
+    return np.clip(share, 0.0, 1.0) * network.edges["length_m"].to_numpy()[edges]
+
+
+def _node(edges: Ints, offset: Floats, network: Network) -> Ints:
+    """The node that a link sits on, or −1 between nodes."""
+    length = network.edges["length_m"].to_numpy()[edges]
+    u, v = network.edges["u_index"].to_numpy()[edges], network.edges["v_index"].to_numpy()[edges]
+    return np.where(offset <= 1e-6, u, np.where(offset >= length - 1e-6, v, -1 - np.arange(len(edges))))  # noqa: PLR2004
+
+
+def _stretches(
+    shapes: Shapes, rows: Ints, lines: Shapes, links: tuple[Ints, Ints, Floats, Floats, Floats], network: Network
+) -> tuple[Ints, Ints, Floats, Floats, Floats]:
+    """Where an edge runs through an area, tie the area to both ends of that stretch: one arrives where the edge enters."""
+    box, hit, leg, start, offset = links
+    through = np.flatnonzero((leg <= 0) & (shapely.get_dimensions(shapes[rows[box]]) == 2))  # noqa: PLR2004
+    if not len(through):
+        return links
+    inside = shapely.intersection(lines[hit[through]], shapes[rows[box[through]]])
+    part, index = shapely.get_parts(inside, return_index=True)
+    line = shapely.get_dimensions(part) == 1
+    part, index = part[line], through[index[line]]
+    ends = np.concatenate([shapely.get_coordinates(shapely.get_point(part, 0)), shapely.get_coordinates(shapely.get_point(part, -1))])
+    index = np.concatenate([index, index])
+    more = _offset(lines[hit[index]], ends, network, hit[index])
+    kept = np.setdiff1d(np.arange(len(box)), index)  # a bare touch keeps its single point
+    index = np.concatenate([kept, index])
+    return box[index], hit[index], leg[index], np.concatenate([start[kept], ends]), np.concatenate([offset[kept], more])

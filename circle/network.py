@@ -1,0 +1,173 @@
+"""The network: nodes and edges that one can walk, with seconds in each direction.
+
+Takes: `ways` and `vertices` of a place, a walker.   Gives: `Network`: nodes and edges (see rules/tables/nodes.csv, edges.csv).
+Never: joins two ways that do not share an OSM node, so a bridge does not touch the street below; never drops a private way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from circle import rules, squares
+from circle.errors import Findings, NetworkError
+from circle.projection import Plane
+from circle.units import seconds
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A walking network.
+
+    Attributes
+    ----------
+    nodes
+        `node` (OSM id), `component`, `lon`, `lat`; a node's row number is its index.
+    edges
+        Columns of rules/tables/edges.csv without the geometry, and `u_index`, `v_index` (rows of `nodes`), `component`, `island`.
+    x, y
+        Plane coordinates of the points of all edges, one edge after the other.
+    first
+        Where each edge's points begin in `x` and `y`; one longer than `edges`.
+    along
+        Metres from `u` along the edge, for every point.
+    """
+
+    nodes: pd.DataFrame
+    edges: pd.DataFrame
+    x: Floats
+    y: Floats
+    first: Ints
+    along: Floats
+    plane: Plane
+
+    def lines(self) -> NDArray[np.object_]:
+        """Lines of all edges on the plane."""
+        return np.asarray(shapely.linestrings(self.x, self.y, indices=self._edge_of_point()))
+
+    def _edge_of_point(self) -> Ints:
+        return np.repeat(np.arange(len(self.edges)), np.diff(self.first))
+
+    def node_table(self) -> gpd.GeoDataFrame:
+        """`nodes` as a run saves it."""
+        points = gpd.points_from_xy(self.nodes["lon"], self.nodes["lat"], crs="EPSG:4326")
+        return gpd.GeoDataFrame(self.nodes[["node", "component"]], geometry=points)
+
+    def edge_table(self) -> gpd.GeoDataFrame:
+        """`edges` as a run saves it, lines in WGS 84."""
+        lon, lat = self.plane.backward(self.x, self.y)
+        lines = shapely.linestrings(np.round(lon, 7), np.round(lat, 7), indices=self._edge_of_point())
+        columns = ["edge", "u", "v", "way", "length_m", "seconds_forward", "seconds_backward", "access", "class", "name"]
+        return gpd.GeoDataFrame(self.edges[columns], geometry=lines, crs="EPSG:4326")
+
+
+def build(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane, walker: rules.Walker, findings: Findings) -> Network:
+    """Cut ways into edges where they share nodes, and give every edge its seconds.
+
+    Parameters
+    ----------
+    ways, vertices
+        As in `sources.Place`.
+    walker
+        Speed in metres per second and a factor per class of way (0: impassable; such an edge is kept, with infinite seconds).
+
+    Returns
+    -------
+    Network with `length_m` on the ellipsoid. Component 0 is the longest; an edge is on an `island` when its component is shorter than
+    `island_max_m` (rules/settings.toml) and is not the longest.
+
+    Raises
+    ------
+    NetworkError
+        There is not one walkable way.
+    """
+    if not len(ways):
+        raise NetworkError("There is nothing to walk on: the data hold no walkable way. Use an extract with streets and paths.")
+    ways, vertices = squares.cross(ways, vertices, plane)
+    x, y = plane.forward(vertices["lon"].to_numpy(), vertices["lat"].to_numpy())
+    count = ways["count"].to_numpy()
+    last = np.cumsum(count) - 1
+    ref, node = np.unique(vertices["node"].to_numpy(), return_inverse=True)
+    ends = np.zeros(len(node), dtype=bool)
+    ends[last] = True
+    ends[last - count + 1] = True
+    shared = np.bincount(node, minlength=len(ref)) > 1
+    cut = ends | shared[node]
+    opens = cut.copy()
+    opens[last] = False
+    begin = np.flatnonzero(opens)
+    closes = cut.copy()
+    closes[last - count + 1] = False
+    end = np.flatnonzero(closes)
+
+    units = plane.units_per_metre_at(vertices["lat"].to_numpy())
+    step = np.hypot(np.diff(x), np.diff(y)) / ((units[1:] + units[:-1]) / 2)
+    walked = np.r_[0.0, np.cumsum(step)]
+    points = end - begin + 1
+    first = np.r_[0, np.cumsum(points)]
+    take = np.repeat(begin - first[:-1], points) + np.arange(first[-1])
+    along = walked[take] - np.repeat(walked[begin], points)
+    length = along[first[1:] - 1]
+    of_way = np.repeat(np.arange(len(ways)), count)[begin]
+
+    used, index = np.unique(np.r_[node[begin], node[end]], return_inverse=True)
+    where = np.zeros(len(ref), dtype=np.intp)
+    where[node] = np.arange(len(node))
+    nodes = pd.DataFrame({"node": ref[used], "lon": vertices["lon"].to_numpy()[where[used]], "lat": vertices["lat"].to_numpy()[where[used]]})
+    u, v = index[: len(begin)], index[len(begin) :]
+    edges = _edges(ways, of_way, length, walker)
+    edges = edges.assign(u=ref[node[begin]], v=ref[node[end]], u_index=u, v_index=v)
+    nodes["component"], edges["component"], edges["island"] = _components(len(nodes), edges)
+    _twins(nodes, findings)
+    return Network(nodes=nodes, edges=edges, x=x[take], y=y[take], first=first, along=along, plane=plane)
+
+
+def _edges(ways: pd.DataFrame, of_way: Ints, length: Floats, walker: rules.Walker) -> pd.DataFrame:
+    classes = ways["class"].cat
+    pace = np.asarray([walker.speed(str(name)) for name in classes.categories])[classes.codes][of_way]
+    speed = np.where(pace > 0, pace, np.nan)
+    taken = np.nan_to_num(seconds(length, speed), nan=np.inf)
+    columns = {name: ways[name].array.take(of_way) for name in ("way", "access", "class", "name")}
+    return pd.DataFrame(
+        {
+            "edge": np.arange(len(of_way)),
+            **columns,
+            "length_m": length,
+            "seconds_forward": np.where(ways["forward"].to_numpy(dtype=bool)[of_way], taken, np.inf),
+            "seconds_backward": np.where(ways["backward"].to_numpy(dtype=bool)[of_way], taken, np.inf),
+        }
+    )
+
+
+def _components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+    """Component of every node and edge, numbered by length of network, and which edges are on an island."""
+    u, v = edges["u_index"].to_numpy(), edges["v_index"].to_numpy()
+    open_ = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
+    number, label = connected_components(coo_array((np.ones(open_.sum()), (u[open_], v[open_])), shape=(nodes, nodes)), directed=False)
+    metres = np.bincount(label[u], weights=np.where(open_, edges["length_m"].to_numpy(), 0.0), minlength=number)
+    order = np.argsort(-metres, kind="stable")
+    rank = np.empty(number, dtype=np.intp)
+    rank[order] = np.arange(number)
+    island = metres < rules.settings("linkage")["island_max_m"]
+    island[order[0]] = False
+    return rank[label], rank[label[u]], island[label[u]]
+
+
+def _twins(nodes: pd.DataFrame, findings: Findings) -> None:
+    """Two nodes at one spot are not joined: often a mapping error, sometimes a bridge; either way the planner should know."""
+    place = np.round(nodes["lon"].to_numpy() * 1e7).astype(np.int64) * 3_600_000_001 + np.round(nodes["lat"].to_numpy() * 1e7).astype(np.int64)
+    order = np.argsort(place, kind="stable")
+    same = np.flatnonzero(place[order][1:] == place[order][:-1])
+    number = nodes["node"].to_numpy()
+    for row in same:
+        findings.add("network.duplicate_node", f"node/{number[order[row + 1]]}", f"at the same spot as node/{number[order[row]]}, not joined to it")

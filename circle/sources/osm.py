@@ -1,0 +1,406 @@
+"""One pass over an OpenStreetMap file: the only place that sees OSM objects.
+
+Takes: a file that `integrity` has let through, and the keys that the rules ask for.   Gives: `Extract`, plain arrays and lists.
+Never: decides what a tag means (the rules do), or drops an object without a finding.
+
+Asking for one tag costs a tenth of a microsecond and listing all tags of an object ten, so most buildings and streets, which carry
+nothing but an address or a name, are never listed. Coordinates are left to libosmium's WKB writer, areas with holes to its assembler.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import osmium
+
+from circle import rules
+from circle.errors import Findings, PlaceError, SourceError
+
+UNDEFINED = 2_147_483_647  # libosmium's coordinate of a node that it has not seen
+BACKGROUND_KEYS = ("landuse", "leisure", "natural", "waterway", "railway", "barrier", "boundary", "place", "man_made")
+NODE_KEYS = ("entrance", "barrier")
+# Keys are asked for in this order until all tags of an object are accounted for; the commonest first, also those that mean nothing here.
+BUILDING_KEYS = ("building", "addr:housenumber", "addr:street", "building:levels", "addr:city", "addr:postcode", "addr:country", "name", "source", "type",
+                 "roof:shape", "roof:levels", "height")  # fmt: skip
+STREET_KEYS = ("highway", "name", "surface", "oneway", "lanes", "maxspeed", "footway", "lit", "foot", "access", "service", "bicycle", "sidewalk", "width",
+               "crossing", "ref", "source")  # fmt: skip
+
+
+@dataclass(slots=True)
+class Shape:
+    """One object other than a building or way: its id, tags asked for, and geometry as WKB."""
+
+    id: str
+    tags: dict[str, str]
+    wkb: str
+    closed: bool = False
+
+
+BuildingTags = tuple[str, str | None, str | None, str | None, dict[str, str] | None]
+
+
+@dataclass(slots=True)
+class Extract:
+    """What one pass over a file brought.
+
+    `walk_*`: one entry per walkable way: id, code of its tag combination (`combos`), name, WKB line and node ids.
+    `building_*`: one entry per building: OSM number, way or relation, `(use, name, house number, storeys, all tags or None)`, WKB; tags
+    are None where the first four and an address are all there is.
+    `building_relations`: tags and member ways of every building relation; `member_lines`: the lines of those that libosmium could not
+    assemble, so that they can still be given an outline. `area_relations`: other areas that could not be put together.
+    """
+
+    combos: dict[tuple[tuple[str, str], ...], int] = field(default_factory=dict)
+    walk_id: list[int] = field(default_factory=list)
+    walk_combo: list[int] = field(default_factory=list)
+    walk_name: list[str | None] = field(default_factory=list)
+    walk_wkb: list[str] = field(default_factory=list)
+    walk_refs: list[list[int]] = field(default_factory=list)
+    building_id: list[int] = field(default_factory=list)
+    building_is_way: list[bool] = field(default_factory=list)
+    building_tags: list[BuildingTags] = field(default_factory=list)
+    building_wkb: list[str] = field(default_factory=list)
+    building_outers: list[int] = field(default_factory=list)
+    building_relations: dict[int, tuple[BuildingTags, list[int]]] = field(default_factory=dict)
+    member_lines: dict[int, str] = field(default_factory=dict)
+    area_relations: set[int] = field(default_factory=set)
+    square_rings: list[tuple[int, int, list[list[tuple[int, float, float]]]]] = field(default_factory=list)
+    points: list[Shape] = field(default_factory=list)
+    lines: list[Shape] = field(default_factory=list)
+    areas: list[Shape] = field(default_factory=list)
+    box: tuple[float, float, float, float] | None = None
+    data_date: str | None = None
+    relations: int = 0
+    objects: int = 0
+    synthetic: bool = False
+    findings: Findings = field(default_factory=Findings)
+
+    def combo(self, values: tuple[tuple[str, str], ...]) -> int:
+        """Code of a combination of walking tags."""
+        return self.combos.setdefault(values, len(self.combos))
+
+
+def read(path: Path, services: Collection[str], progress: Callable[[int], None] | None = None) -> Extract:
+    """Read an OSM file (`.osm.pbf`, `.osm`, `.osm.gz`, `.osm.bz2`): relations, then nodes and ways, then the members of areas.
+
+    Parameters
+    ----------
+    path
+        A file that `integrity.inspect` has let through.
+    services
+        Services whose facilities are wanted.
+    progress
+        Called now and then with the number of objects seen.
+
+    Raises
+    ------
+    SourceError
+        The file breaks off, is damaged, or cannot be decoded.
+    """
+    collecting = gc.isenabled()
+    gc.disable()  # millions of small objects and not one cycle: looking for cycles would take longer than reading
+    try:
+        return _Reader(path, services, progress).run()
+    except (RuntimeError, ValueError, MemoryError) as trouble:
+        if isinstance(trouble, SourceError | PlaceError):
+            raise
+        raise SourceError(f"{path} is damaged or cut short ({_first_line(trouble)}). Fetch the file again and compare its size or checksum.") from trouble
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _first_line(trouble: BaseException) -> str:
+    return (str(trouble).strip().splitlines() or [type(trouble).__name__])[0]
+
+
+class _Reader:
+    """The three passes and what they carry; alive during one call of `read`."""
+
+    def __init__(self, path: Path, services: Collection[str], progress: Callable[[int], None] | None) -> None:
+        self.path = path
+        self.progress = progress
+        self.out = Extract()
+        self.wkb = osmium.geom.WKBFactory()
+        self.locations = osmium.index.create_map("flex_mem")
+        self.areas = osmium.area.AreaManager()
+        self.members: set[int] = set()
+        walk_keys = rules.walk_keys()
+        self.walk_keys = frozenset(walk_keys)
+        self.street_keys = (*STREET_KEYS, *(key for key in walk_keys if key not in STREET_KEYS))
+        self.walk_base = frozenset(rules.walk_base_keys()) - {"highway"}
+        self.anchors = rules.service_anchors(services)
+        asked = {*self.anchors, *BACKGROUND_KEYS}
+        self.asked = frozenset(asked)
+        self.point_keys = tuple(dict.fromkeys(("highway", *NODE_KEYS, *sorted(set(self.anchors) - {"building"}))))
+        self.shape_keys = sorted({*asked, *self.walk_base, "building", "highway"})
+        self.newest = datetime(1970, 1, 1, tzinfo=UTC)
+        self.undated = True
+
+    def run(self) -> Extract:
+        out = self.out
+        self._header()
+        self._relations()
+        self._nodes_and_ways()
+        self._areas()
+        if self.undated:
+            out.findings.add("sources.no_timestamps", "", "no object says when it was last edited")
+        elif out.data_date is None:
+            out.data_date = self.newest.isoformat().replace("+00:00", "Z")
+        return out
+
+    def _header(self) -> None:
+        with osmium.io.Reader(str(self.path), osmium.osm.NOTHING) as reader:
+            header = reader.header()
+            box = header.box()
+            if box.valid():
+                low, high = box.bottom_left, box.top_right
+                self.out.box = (low.lon, low.lat, high.lon, high.lat)
+            else:
+                self.out.findings.add("sources.no_header_box", "", "extent taken from the data")
+            self.out.synthetic = "synthetic" in header.get("generator")
+            stamp = header.get("osmosis_replication_timestamp") or header.get("timestamp")
+            self.out.data_date = stamp or None
+            if header.has_multiple_object_versions:
+                self.out.findings.add("sources.history", "", "a history file: only what is visible is read")
+
+    def _relations(self) -> None:
+        """First pass: relations that are areas, and which ways they need."""
+        keep = osmium.filter.KeyFilter(*self.shape_keys)
+        first_pass = self.areas.first_pass_handler()  # held by name: the iterator does not keep its handlers alive
+        with osmium.io.Reader(str(self.path), osmium.osm.RELATION) as reader:
+            for relation in osmium.OsmFileIterator(reader, keep, first_pass):
+                self._relation(relation)
+
+    def _nodes_and_ways(self) -> None:
+        """Second pass: everything that has a tag we ask for."""
+        located = osmium.NodeLocationsForWays(self.locations)
+        located.ignore_errors()
+        points = osmium.filter.KeyFilter(*self.point_keys).enable_for(osmium.osm.NODE)
+        shapes = osmium.filter.KeyFilter(*self.shape_keys).enable_for(osmium.osm.WAY)
+        seen = 0
+        with osmium.io.Reader(str(self.path), osmium.osm.NODE | osmium.osm.WAY) as reader:
+            for thing in osmium.OsmFileIterator(reader, located, points, shapes):
+                seen += 1
+                if thing.is_way():
+                    self._way(thing)
+                else:
+                    self._node(thing)
+                if self.progress is not None and not seen % 50_000:
+                    self.progress(seen)
+        self.out.objects = seen
+
+    def _areas(self) -> None:
+        """Third pass, without nodes: the member ways of areas, put together by libosmium."""
+        if not self.members:
+            return
+        located = osmium.NodeLocationsForWays(self.locations)
+        located.ignore_errors()
+        members = osmium.filter.IdFilter(self.members).enable_for(osmium.osm.WAY)
+        ready = osmium.BufferIterator()
+        second_pass = self.areas.second_pass_to_buffer(ready)
+        with osmium.io.Reader(str(self.path), osmium.osm.WAY) as reader:
+            osmium.apply(reader, located, members, second_pass)
+        for area in ready:
+            self._area(area)
+        assembled = {number for number, is_way in zip(self.out.building_id, self.out.building_is_way, strict=True) if not is_way}
+        lacking = {way for number, (_, ways) in self.out.building_relations.items() if number not in assembled for way in ways}
+        if lacking:
+            self._member_lines(lacking, located)
+
+    def _member_lines(self, ways: set[int], located: Any) -> None:
+        """Fourth pass, seldom needed: the lines of building relations that could not be assembled."""
+        members = osmium.filter.IdFilter(ways).enable_for(osmium.osm.WAY)
+        with osmium.io.Reader(str(self.path), osmium.osm.WAY) as reader:
+            for way in osmium.OsmFileIterator(reader, located, members):
+                try:
+                    self.out.member_lines[way.id] = self.wkb.create_linestring(way, osmium.geom.use_nodes.ALL)
+                except (osmium.InvalidLocationError, RuntimeError, ValueError):
+                    self._missing(way)
+
+    def _date(self, thing: Any) -> None:
+        stamp = thing.timestamp
+        if stamp.year > 1970:
+            self.undated = False
+            if stamp > self.newest:
+                self.newest = stamp
+
+    def _node(self, node: Any) -> None:
+        if node.deleted:
+            self.out.findings.add("sources.deleted_object", f"node/{node.id}")
+            return
+        if not node.location.valid():
+            self.out.findings.add("sources.invalid_location", f"node/{node.id}")
+            return
+        found, _ = _asked(node.tags, self.point_keys)
+        if not any(key in NODE_KEYS or self._anchored(key, value) for key, value in found.items()):
+            return
+        self._date(node)
+        self.out.points.append(Shape(f"node/{node.id}", dict(node.tags), self.wkb.create_point(node)))
+
+    def _anchored(self, key: str, value: str) -> bool:
+        """Whether this tag may make an object a facility of a wanted service."""
+        values = self.anchors.get(key, frozenset())
+        return value in values or "*" in values or (";" in value and any(part.strip() in values for part in value.split(";")))
+
+    def _way(self, way: Any) -> None:
+        out = self.out
+        if way.deleted:
+            out.findings.add("sources.deleted_object", f"way/{way.id}")
+            return
+        tags = way.tags
+        if tags.get("building") is not None:
+            described = _building_tags(tags)
+            everything = described[4]
+            self._building_way(way, described)
+            if everything is None or not everything.keys() & (self.walk_base | {"highway"}):
+                return
+            self._walk(way, everything, self._line(way))
+            return
+        line = self._line(way)
+        if tags.get("highway") is not None:
+            found, complete = _asked(tags, self.street_keys)
+            self._walk(way, found, line)
+            if complete:
+                return
+            found = dict(tags)
+        else:
+            found = dict(tags)
+            if not found.keys().isdisjoint(self.walk_base):
+                self._walk(way, found, line)
+        if line is not None and not found.keys().isdisjoint(self.asked - {"highway"}):
+            out.lines.append(Shape(f"way/{way.id}", found, line, way.is_closed()))
+
+    def _walk(self, way: Any, tags: dict[str, str], line: str | None) -> None:
+        out = self.out
+        combo = out.combo(tuple([item for item in tags.items() if item[0] in self.walk_keys]))
+        name = tags.get("name")
+        self._date(way)
+        runs = [(line, [node.ref for node in way.nodes])] if line is not None else []
+        if line is None:  # a way with nodes missing is walked where it is known, never across the hole
+            runs = [(_line_wkb(run), [ref for ref, _, _ in run]) for run in self._runs(way)]
+        for wkb, refs in runs:
+            out.walk_id.append(way.id)
+            out.walk_combo.append(combo)
+            out.walk_name.append(name)
+            out.walk_wkb.append(wkb)
+            out.walk_refs.append(refs)
+
+    def _building_way(self, way: Any, described: BuildingTags) -> None:
+        out = self.out
+        try:
+            line = self.wkb.create_linestring(way, osmium.geom.use_nodes.ALL)
+        except (osmium.InvalidLocationError, RuntimeError, ValueError):
+            known = [(node.ref, node.lon, node.lat) for node in way.nodes if node.location.valid()]
+            self._missing(way)
+            if len({(lon, lat) for _, lon, lat in known}) < 3:  # noqa: PLR2004 - a ring needs three corners
+                out.findings.add("sources.broken_ring", f"way/{way.id}", "a building with fewer than three known corners has no outline")
+                return
+            line = _line_wkb(known)
+        out.building_id.append(way.id)
+        out.building_is_way.append(True)
+        out.building_tags.append(described)
+        out.building_wkb.append(line)
+
+    def _line(self, way: Any) -> str | None:
+        try:
+            return str(self.wkb.create_linestring(way, osmium.geom.use_nodes.ALL))
+        except (osmium.InvalidLocationError, RuntimeError, ValueError):
+            self._missing(way)
+            return None
+
+    def _missing(self, way: Any) -> None:
+        known = sum(node.location.valid() for node in way.nodes)
+        total = len(way.nodes)
+        if total > known:
+            invalid = sum(not node.location.valid() and node.location.x != UNDEFINED for node in way.nodes)
+            code = "sources.invalid_location" if invalid else "sources.missing_node"
+            self.out.findings.add(code, f"way/{way.id}", f"{total - known} of {total} nodes")
+        else:
+            self.out.findings.add("sources.broken_ring", f"way/{way.id}", f"{total} node" if total == 1 else f"{total} nodes")
+
+    def _runs(self, way: Any) -> list[list[tuple[int, float, float]]]:
+        """Stretches of consecutive known nodes, two or more long."""
+        runs: list[list[tuple[int, float, float]]] = [[]]
+        for node in way.nodes:
+            if node.location.valid():
+                runs[-1].append((node.ref, node.lon, node.lat))
+            elif runs[-1]:
+                runs.append([])
+        return [run for run in runs if len(run) > 1]
+
+    def _relation(self, relation: Any) -> None:
+        out = self.out
+        out.relations += 1
+        if relation.deleted:
+            out.findings.add("sources.deleted_object", f"relation/{relation.id}")
+            return
+        get = relation.tags.get
+        if get("type") not in {"multipolygon", "boundary"}:
+            return
+        ways = [(member.ref, member.role) for member in relation.members if member.type == "w"]
+        self.members.update(ref for ref, _ in ways)
+        self._date(relation)
+        if get("building") is not None:
+            out.building_outers.extend(ref for ref, role in ways if role == "outer")
+            out.building_relations[relation.id] = (_building_tags(relation.tags), [ref for ref, _ in ways])
+        else:
+            out.area_relations.add(relation.id)
+
+    def _area(self, area: Any) -> None:
+        out = self.out
+        if area.from_way():
+            return
+        number = area.orig_id()
+        try:
+            wkb = self.wkb.create_multipolygon(area)
+        except (RuntimeError, ValueError):
+            return
+        tags = area.tags
+        if number in out.building_relations:
+            out.building_id.append(number)
+            out.building_is_way.append(False)
+            out.building_tags.append(out.building_relations[number][0])
+            out.building_wkb.append(wkb)
+        out.area_relations.discard(number)
+        everything = dict(tags)
+        if "highway" in everything:
+            combo = out.combo(tuple([item for item in everything.items() if item[0] in self.walk_keys]))
+            rings = [[(n.ref, n.lon, n.lat) for n in ring] for outer in area.outer_rings() for ring in (outer, *area.inner_rings(outer))]
+            out.square_rings.append((number, combo, rings))
+        if "building" not in everything and everything.keys() & self.asked:
+            out.areas.append(Shape(f"relation/{number}", everything, wkb, closed=True))
+
+
+def _asked(tags: Any, keys: tuple[str, ...]) -> tuple[dict[str, str], bool]:
+    """Tags among `keys`, and whether these are all: asking stops as soon as every tag is accounted for."""
+    get = tags.get
+    left = len(tags)
+    found = {}
+    for key in keys:
+        value = get(key)
+        if value is not None:
+            found[key] = value
+            left -= 1
+            if not left:
+                return found, True
+    return found, False
+
+
+def _building_tags(tags: Any) -> BuildingTags:
+    """What a building says: the four that nearly all rows need, and everything only where there is more than an address."""
+    found, complete = _asked(tags, BUILDING_KEYS)
+    plain = complete and "name" not in found
+    return found["building"], found.get("name"), found.get("addr:housenumber"), found.get("building:levels"), None if plain else dict(tags)
+
+
+def _line_wkb(run: list[tuple[int, float, float]]) -> str:
+    """Hex WKB of a line through known nodes, as libosmium writes it."""
+    import shapely
+
+    return str(shapely.to_wkb(shapely.linestrings([(lon, lat) for _, lon, lat in run]), hex=True))
