@@ -1,0 +1,98 @@
+"""What the pages at the top say is so: commands, files, pins, and the table of ARCHITECTURE.md."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md"]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_pins_are_names_and_versions_only():
+    lines = [line for line in text("constraints.txt").splitlines() if line and not line.startswith("#")]
+    odd = [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)]
+    assert lines
+    assert odd == []
+
+
+def test_everything_that_is_asked_for_is_pinned_and_the_pin_is_allowed():
+    from packaging.requirements import Requirement
+
+    pins = dict(line.split("==") for line in text("constraints.txt").splitlines() if "==" in line)
+    pins = {normal(name): version for name, version in pins.items()}
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    asked = [Requirement(line) for line in [*project["dependencies"], *project["optional-dependencies"]["dev"]]]
+    assert len(asked) > 20
+    wrong = [str(one) for one in asked if not one.specifier.contains(pins.get(normal(one.name), "0"))]
+    assert wrong == []
+
+
+def test_the_first_two_commands_of_the_readme_are_targets():
+    first = re.search(r"```sh\n(.*?)```", text("README.md"), re.DOTALL)
+    commands = [line.split("#")[0].strip() for line in first.group(1).strip().splitlines()]
+    assert commands == ["make demo", "make test"]
+    for command in commands:
+        assert re.search(rf"^{command.removeprefix('make ')}:", text("Makefile"), re.MULTILINE)
+
+
+def test_readme_lists_every_command_and_no_other():
+    from circle.cli import app
+
+    listed = set(re.findall(r"^\| `circle (\w+)", text("README.md"), re.MULTILINE))
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if not command.hidden}
+    assert listed == known
+
+
+def test_readme_names_only_columns_that_are_written():
+    from circle import schema
+
+    columns = {column.name for column in schema.expand("buildings", services=["shop"])}
+    named = set(re.findall(r"`?((?:minutes|verdict|facility|reason|fragile)_shop|households_by|residential_by)`?", text("README.md")))
+    assert len(named) >= 4
+    assert named <= columns
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    folder = (ROOT / page).parent
+    broken = [link for link in re.findall(r"\]\(([^)#]+)\)", text(page)) if "://" not in link and not (folder / link).exists()]
+    assert broken == []
+
+
+def test_architecture_is_one_page():
+    assert len(text("ARCHITECTURE.md").splitlines()) < 120
+
+
+def test_architecture_table_names_files_that_exist():
+    rows = [line.strip("|").split("|") for line in text("ARCHITECTURE.md").splitlines() if line.startswith("|")][2:]
+    assert len(rows) > 10
+    cells = [(folder, cell) for _, rule, module, test in rows for folder, cell in (("circle", rule + module), ("tests", test))]
+    named = [f"{folder}/{word}" for folder, cell in cells for word in re.findall(r"`([^`<>]+)`", cell)]
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_module_is_named_in_architecture():
+    page = text("ARCHITECTURE.md")
+    tops = {path.name for path in (ROOT / "circle").iterdir() if path.suffix == ".py" and path.name != "__init__.py"}
+    tops |= {f"{path.name}/" for path in (ROOT / "circle").iterdir() if (path / "__init__.py").is_file()}
+    assert [name for name in sorted(tops) if name not in page and name.removesuffix(".py") not in page] == []
+
+
+def test_nothing_of_this_machine_or_of_a_registry_is_written_down():
+    patterns = ("*.toml", "*.txt", "*.md", "Makefile", ".ci/*", "circle/**/*.py", "benchmarks/*")
+    files = [path for pattern in patterns for path in ROOT.glob(pattern) if path.is_file()]
+    assert len(files) > 20
+    own = re.compile(r"(^|[^\w.])/(root|home)/|index-url|extra-index|pypi\.|files\.pythonhosted", re.IGNORECASE)
+    assert [path.name for path in files if own.search(path.read_text(encoding="utf-8", errors="replace"))] == []
