@@ -231,6 +231,18 @@ def test_a_file_in_another_encoding_is_refused(mine):
         standards.load(mine)
 
 
+def test_hostile_files_do_no_harm(mine, tmp_path):
+    # control characters are quoted as a mark: a terminal must not obey them
+    assert "\x1b" not in refusal(mine, MINE.replace('service = "shop"', 'service = "a\\u001b[2J\\nb"'))
+    assert "lists inside lists" in refusal(mine, "a = " + "[" * 100_000)
+    for name in ("x" * 5000, "a\0b", "a\0b.toml", "x" * 5000 + ".toml"):
+        with pytest.raises(RuleError):
+            standards.load(name)
+    mine.write_bytes(bytes(range(256)) * 10)
+    with pytest.raises(RuleError, match="not UTF-8"):
+        standards.load(mine)
+
+
 def test_missing_files_and_names(tmp_path):
     with pytest.raises(RuleError, match=r"no standard 'five-minut'; did you mean 'five-minute'. Shipped: five-minute, "):
         standards.load("five-minut")

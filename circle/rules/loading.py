@@ -66,8 +66,8 @@ def read_toml(path: Path) -> Reader:
         raise RuleError(f"{path}: no such file; check the path") from error
     except IsADirectoryError as error:
         raise RuleError(f"{path}: this is a folder; name the TOML file in it") from error
-    except OSError as error:
-        raise RuleError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    except (OSError, ValueError) as error:  # ValueError: a path that no system allows
+        raise _refusal(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); check path and permissions") from error
     try:
         # utf-8-sig: editors on Windows put a mark in front that TOML does not know
         text = raw.decode("utf-8-sig")
@@ -77,7 +77,9 @@ def read_toml(path: Path) -> Reader:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RuleError(f"{path}: not valid TOML: {error}; correct that line") from error
+        raise _refusal(f"{path}: not valid TOML: {error}; correct that line") from error
+    except RecursionError as error:
+        raise _refusal(f"{path}: not valid TOML: lists inside lists without end; make it flat") from error
     return Reader(table, path.name if path.is_relative_to(RULES.parent) else str(path))
 
 
@@ -100,7 +102,7 @@ class Reader:
     def refuse(self, key: str, why: str) -> NoReturn:
         """Raise the RuleError that names file, key, value, and what to do."""
         value = f" = {_short(self.table[key])}" if key in self.table else ""
-        raise RuleError(f"{self.file}: {self._path(key)}{value}: {why}")
+        raise _refusal(f"{self.file}: {self._path(key)}{value}: {why}")
 
     def get(self, key: str, default: Any = None) -> Any:
         """Value of a key, unchecked."""
@@ -112,7 +114,7 @@ class Reader:
         if key not in self.table:
             near = difflib.get_close_matches(key, [k for k in self.table if k not in self._asked], n=1)
             hint = f" (it has '{near[0]}')" if near else ""
-            raise RuleError(f"{self.file}: {self._path(key)}: missing{hint}; add it: {what}")
+            raise _refusal(f"{self.file}: {self._path(key)}: missing{hint}; add it: {what}")
         return self.get(key)
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -214,6 +216,11 @@ class Reader:
         for key in self.table:
             if key not in self._asked:
                 self.refuse(key, f"unknown key; {suggest(key, self._asked)}")
+
+
+def _refusal(message: str) -> RuleError:
+    """Error on one line: what a file says is quoted, never obeyed by the terminal."""
+    return RuleError("".join(c if c.isprintable() else "�" for c in message))
 
 
 def _short(value: Any) -> str:

@@ -144,12 +144,11 @@ def load(name_or_path: str | Path) -> Standard:
     """
     if isinstance(name_or_path, str) and name_or_path in names():
         return _shipped(name_or_path)
-    path = Path(name_or_path)
-    if not path.is_file() and _looks_like_name(str(name_or_path)):
+    if _looks_like_name(str(name_or_path)):
         near = difflib.get_close_matches(str(name_or_path), names(), n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         raise RuleError(f"no standard '{name_or_path}'; {hint}Shipped: {', '.join(names())}; or name a .toml file")
-    return _read(path)
+    return _read(Path(name_or_path))
 
 
 @lru_cache
@@ -158,7 +157,12 @@ def _shipped(name: str) -> Standard:
 
 
 def _looks_like_name(text: str) -> bool:
-    return not text.endswith(".toml") and "/" not in text and "\\" not in text
+    if text.lower().endswith(".toml") or "/" in text or "\\" in text:
+        return False
+    try:
+        return not Path(text).is_file()
+    except (OSError, ValueError):  # too long, or with characters that no system allows
+        return True
 
 
 def _read(path: Path) -> Standard:
