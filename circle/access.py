@@ -217,7 +217,7 @@ def shortest_seconds(graph: nx.MultiDiGraph, buildings: pd.DataFrame, facilities
     Parameters
     ----------
     graph
-        From `to_networkx`; it is not changed.
+        From `to_networkx`; the links are added to it.
     buildings, facilities
         Rows of `links` with `id`, `edge`, `offset_m`, `leg_s` and the edge's `u`, `v`, `length_m`, `seconds_forward`, `seconds_backward`.
 
@@ -225,27 +225,26 @@ def shortest_seconds(graph: nx.MultiDiGraph, buildings: pd.DataFrame, facilities
     -------
     Seconds by building id; a building without a path is missing.
     """
-    whole = graph.copy()
     goal = "goal"
-    whole.add_node(goal)
+    graph.add_node(goal)
     tied: dict[int, list[tuple[float, float]]] = {}
     for link in facilities.itertuples():
         share = link.offset_m / link.length_m if link.length_m else 0.0
         tied.setdefault(link.edge, []).append((share, link.leg_s))
         if share == 0 or np.isfinite(link.seconds_forward):
-            whole.add_edge(link.u, goal, seconds=link.leg_s + (share * link.seconds_forward if share else 0.0))
+            graph.add_edge(link.u, goal, seconds=link.leg_s + (share * link.seconds_forward if share else 0.0))
         if share == 1 or np.isfinite(link.seconds_backward):
-            whole.add_edge(link.v, goal, seconds=link.leg_s + ((1 - share) * link.seconds_backward if share < 1 else 0.0))
+            graph.add_edge(link.v, goal, seconds=link.leg_s + ((1 - share) * link.seconds_backward if share < 1 else 0.0))
     for link in buildings.itertuples():
         share = link.offset_m / link.length_m if link.length_m else 0.0
         start = ("building", link.id)
         if share == 0 or np.isfinite(link.seconds_backward):
-            whole.add_edge(start, link.u, seconds=link.leg_s + (share * link.seconds_backward if share else 0.0))
+            graph.add_edge(start, link.u, seconds=link.leg_s + (share * link.seconds_backward if share else 0.0))
         if share == 1 or np.isfinite(link.seconds_forward):
-            whole.add_edge(start, link.v, seconds=link.leg_s + ((1 - share) * link.seconds_forward if share < 1 else 0.0))
+            graph.add_edge(start, link.v, seconds=link.leg_s + ((1 - share) * link.seconds_forward if share < 1 else 0.0))
         for other, leg in tied.get(link.edge, []):
             along = (other - share) * link.seconds_forward if other > share else (share - other) * link.seconds_backward if other < share else 0.0
             if np.isfinite(along):
-                whole.add_edge(start, goal, seconds=link.leg_s + along + leg)
-    found = nx.single_source_dijkstra_path_length(whole.reverse(copy=False), goal, weight="seconds")
+                graph.add_edge(start, goal, seconds=link.leg_s + along + leg)
+    found = nx.single_source_dijkstra_path_length(graph.reverse(copy=False), goal, weight="seconds")
     return {node[1]: float(length) for node, length in found.items() if isinstance(node, tuple)}

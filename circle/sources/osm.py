@@ -266,14 +266,15 @@ class _Reader:
         if tags.get("highway") is not None:
             found, complete = _asked(tags, self.street_keys)
             self._walk(way, found, line)
-            if complete:
+            if complete and found.keys().isdisjoint(self.asked - {"highway"}) and not self._anchored("highway", found["highway"]):
                 return
-            found = dict(tags)
+            if not complete:
+                found = dict(tags)
         else:
             found = dict(tags)
             if not found.keys().isdisjoint(self.walk_base):
                 self._walk(way, found, line)
-        if line is not None and not found.keys().isdisjoint(self.asked - {"highway"}):
+        if line is not None and (not found.keys().isdisjoint(self.asked - {"highway"}) or self._anchored("highway", found.get("highway", ""))):
             out.lines.append(Shape(f"way/{way.id}", found, line, way.is_closed()))
 
     def _walk(self, way: Any, tags: dict[str, str], line: str | None) -> None:

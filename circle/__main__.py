@@ -1,0 +1,5 @@
+"""`python -m circle` is `circle`."""
+
+from circle.cli import main
+
+main()
