@@ -310,6 +310,13 @@ def test_settings():
     assert rules.settings("no_such_section", optional=True) == {}
 
 
+def test_every_number_is_used():
+    """A number that no stage reads would be changed in vain."""
+    code = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    table = tomllib.loads((FOLDER / "settings.toml").read_text(encoding="utf-8"))
+    assert [f"{section}.{key}" for section, numbers in table.items() for key in numbers if f'"{key}"' not in code] == []
+
+
 def test_every_finding_in_the_code_is_explained():
     """A finding without words would be a number that nobody understands."""
     known = rules.findings()
