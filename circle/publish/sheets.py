@@ -10,6 +10,7 @@ import datetime as dt
 import io
 import math
 import re
+import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ MAX_TEXT: Final = 32_767
 """What one cell holds, in UTF-16 units."""
 
 _A4: Final = 9
+_LINE: Final = 15.0
+"""Height of a line of text, in points."""
+_MOST_LINES: Final = 20
 _PIECE: Final = 20_000
 """Rows of a long table that are rendered at once: memory stays flat, and joining costs nothing."""
 
@@ -49,8 +53,8 @@ _FORMATS: Final[dict[str, dict[str, Any]]] = {
         "border": 1,
         "border_color": "#ffffff",
     },
-    "text": {"valign": "top", "indent": 1},
-    "wrap": {"valign": "top", "text_wrap": True, "indent": 1},
+    "text": {"valign": "top", "align": "left", "indent": 1},
+    "wrap": {"valign": "top", "align": "left", "text_wrap": True, "indent": 1},
     "count": {"num_format": "#,##0", "valign": "top"},
     "minutes": {"num_format": "0.0", "valign": "top"},
     # a gap of a second is a gap: it must not read as 0.0
@@ -96,6 +100,7 @@ class Sheet:
     def __init__(self, book: Book, key: str, widths: Sequence[float]) -> None:
         self._book = book
         self._sheet = book.file.add_worksheet(word("sheet", key).replace(" / ", " "))
+        self._widths = widths
         for column, width in enumerate(widths):
             self._sheet.set_column(column, column, width)
         self._sheet.hide_gridlines(2)
@@ -127,13 +132,18 @@ class Sheet:
             self.number(row, column, value, format)
 
     def row(self, row: int, values: Sequence[str | float | None], formats: Sequence[str]) -> None:
-        """Write a row from its first column on."""
+        """Write a row from its first column on, as high as its wrapped texts need."""
+        lines = 1
         for column, (value, shape) in enumerate(zip(values, formats, strict=True)):
             self.put(row, column, value, shape)
+            if shape == "wrap" and isinstance(value, str):
+                lines = max(lines, math.ceil(_width(value) / (self._widths[column] - 2)))
+        if lines > 1:  # not every program grows a row by itself
+            self._sheet.set_row(row, _LINE * min(lines, _MOST_LINES))
 
     def head(self, row: int, titles: Sequence[str]) -> None:
         """Write a row of column heads, two lines high: Chinese above English."""
-        self._sheet.set_row(row, 60)
+        self._sheet.set_row(row, 72)
         for column, title in enumerate(titles):
             self._sheet.write_string(row, column, _literal(fit(title.replace(" / ", "\n", 1))), self._book.formats["head"])
 
@@ -217,6 +227,11 @@ def fit(text: str) -> str:
     if len(text) * 2 <= MAX_TEXT or len(text.encode("utf-16-le")) // 2 <= MAX_TEXT:
         return text
     return text.encode("utf-16-le")[: 2 * (MAX_TEXT - 1)].decode("utf-16-le", "ignore") + "…"
+
+
+def _width(text: str) -> int:
+    """Width of a text in Latin letters: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _literal(text: str) -> str:

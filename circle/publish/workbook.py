@@ -64,7 +64,7 @@ def _created(run: Saved) -> dt.datetime:
 
 
 def _summary(book: Book, run: Saved) -> None:
-    sheet = Sheet(book, "summary", [30, 14, 12, *[13] * 10, 36, 14])
+    sheet = Sheet(book, "summary", [30, 16, 16, *[16] * 10, 36, 14])
     sheet.text(0, 0, f"{head('title')} · {run.place}", "title")
     row = 2
     for key, value in _about(run):
@@ -149,7 +149,7 @@ def _reason_rank(reason: str) -> tuple[int, str]:
 
 def _zones(book: Book, run: Saved) -> None:
     labels = {"all": head("all"), **run.labels}
-    sheet = Sheet(book, "zones", [16, 18, 24, 11, 12, *[12] * (3 * len(labels))])
+    sheet = Sheet(book, "zones", [18, 20, 26, 13, 15, *[17] * (3 * len(labels))])
     sheet.text(0, 0, f"{head('title')} · {word('sheet', 'zones')} · {both(run.standard.title)}", "title")
     sheet.text(1, 0, note("zones"), "note")
     share, by, gaps = (words()["head"][k] for k in ("share", "by_households", "gap_count"))
