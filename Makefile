@@ -18,7 +18,7 @@ help:
 
 demo: $(STAMP)
 	@$(BIN)/circle demo -o $(OUT)
-	@echo "The map: $(abspath $(OUT))/map.html  (open it in any browser; it needs no internet)"
+	@echo "Open $(abspath $(OUT))/map.html in any browser; it needs no internet."
 
 test: lint types layers pytest
 
