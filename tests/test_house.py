@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+KUANGSHAN = ROOT / "data" / "kuangshan" / "kuangshan.osm.pbf"
 PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md"]
 
 
@@ -55,6 +56,46 @@ def test_readme_lists_every_command_and_no_other():
     assert listed == known
 
 
+@pytest.fixture(scope="module")
+def found():
+    import circle
+
+    return circle.run(KUANGSHAN)
+
+
+def test_the_python_of_the_readme_runs(found, tmp_path):
+    found.save(tmp_path / "run", published=False)
+    snippet = re.search(r"```python\n(.*?)```", text("README.md"), re.DOTALL).group(1)
+    scope: dict[str, object] = {}
+    exec(snippet.replace("tieshan.osm.pbf", str(KUANGSHAN)).replace("out/tieshan", str(tmp_path / "run")), scope)
+    assert len(scope["saved"].buildings) == len(scope["run"].buildings) == len(found.buildings)
+
+
+def test_readme_says_what_the_demo_finds(found):
+    shares, page = found.summary["shares"], text("README.md")
+    rows = re.findall(r"^\| (?:\*\*)?([a-z ]+?)(?:, \d min|\*\*) \| \**([\d.]+) %\** \| \**([\d.]+) %\** \|$", page, re.MULTILINE)
+    said = {name: (float(buildings), float(households)) for name, buildings, households in rows}
+    names = {
+        "a shop": "shop",
+        "the market": "market",
+        "a bus stop": "bus_stop",
+        "the service centre": "service_centre",
+        "the clinic": "clinic",
+    }
+    expected = {
+        name: tuple(round(100 * shares[key][unit]["share_met"], 1) for unit in ("buildings", "households"))
+        for name, key in {**names, "all five": "all"}.items()
+    }
+    assert said == expected
+
+    homes = found.buildings[found.buildings["residential"]]
+    ziwei = homes[homes["compound"].isin(found.zones.loc[found.zones["name"] == "紫薇花园", "zone"])]
+    numbers = (len(ziwei), len(homes), ziwei["households"].sum(), homes["households"].sum())
+    assert "{} of the {} homes, and {:.0f} of the {:,.0f} households".format(*numbers) in page.replace("\n", " ")
+    assert (ziwei[["verdict_shop", "verdict_bus_stop"]] == "met").all(axis=None)
+    assert (ziwei[["verdict_service_centre", "verdict_clinic"]] == "gap").all(axis=None)
+
+
 def test_readme_names_only_columns_that_are_written():
     from circle import schema
 
@@ -85,7 +126,7 @@ def test_architecture_table_names_files_that_exist():
 
 def test_every_module_is_named_in_architecture():
     page = text("ARCHITECTURE.md")
-    tops = {path.name for path in (ROOT / "circle").iterdir() if path.suffix == ".py" and path.name != "__init__.py"}
+    tops = {path.name for path in (ROOT / "circle").iterdir() if path.suffix == ".py" and not path.name.startswith("__")}
     tops |= {f"{path.name}/" for path in (ROOT / "circle").iterdir() if (path / "__init__.py").is_file()}
     assert [name for name in sorted(tops) if name not in page and name.removesuffix(".py") not in page] == []
 
