@@ -104,7 +104,7 @@ def courtyard(sheet: Sheet) -> None:
 
 def hill(sheet: Sheet) -> None:
     """Draw 半山新村: small houses on two terraces, and the park above."""
-    sheet.area([(-174, 188), (-8, 188), (-8, 246), (-174, 246)], {"landuse": "residential", "name": "半山新村"})
+    sheet.area([(-174, 188), (-2, 188), (-2, 246), (-174, 246)], {"landuse": "residential", "name": "半山新村"})
     number = 1
     for y, xs in ((204.5, (-162, -145, -128, -93, -76, -44, -14)), (235.5, (-162, -128, -93, -76, -44))):
         for x in xs:

@@ -36,6 +36,7 @@ STREETS: tuple[tuple[str, Tags, tuple[Point, ...]], ...] = (
     ("walk", {"highway": "residential", "name": "紫薇路", "sidewalk": "both"}, ((365, -168), (365, 170), (358, 300), (320, 640))),
     ("walk", {"highway": "unclassified", "name": "道口街"}, ((-180, -168), (-180, -282), (-196, -420), (-170, -680))),
     ("walk", {"highway": "unclassified", "name": "矿区公路", "surface": "concrete"}, ((-180, 0), (-260, 6), (-420, 60), (-640, 90))),
+    ("walk", {"highway": "service", "access": "private"}, ((-260, 6), (-264, -69), (-337, -69), (-337, -24), (-422, -24), (-422, -104))),
     # the riverside walk
     ("walk", RIVERSIDE, ((181, -168), (181, -82), (181, 60), (181, 158), (172, 158))),
     # crossings of the wide street
