@@ -34,7 +34,7 @@ def outlines(extract: Extract, findings: Findings) -> tuple[NDArray[np.object_],
     way_rows = np.flatnonzero(is_way)
     shapes[way_rows] = _way_outlines([extract.building_wkb[row] for row in way_rows], number[way_rows], extract, findings)
     relation_rows = np.flatnonzero(~is_way)
-    parts = shapely.from_wkb([extract.building_wkb[row] for row in relation_rows])
+    parts = geometry.shapes([extract.building_wkb[row] for row in relation_rows])
     single = shapely.get_num_geometries(parts) == 1
     shapes[relation_rows] = np.where(single, shapely.get_geometry(parts, 0), parts)
     tags = list(extract.building_tags)

@@ -47,13 +47,14 @@ def table(candidates: Iterable[Candidate], services: Collection[str], plane: Pla
         for service in rules.match_services(candidate.tags, candidate.kind):
             if service in services:
                 rows.append((service, candidate, rules.stop_position(candidate.tags)))
+    asked = rules.service_keys() - {"name"}
     frame = pd.DataFrame(
         {
             "facility": [c.id for _, c, _ in rows],
             "service": [service for service, _, _ in rows],
             "name": [_name(c.tags) for _, c, _ in rows],
             "source": "osm",
-            "tags": [_told(c.tags) for _, c, _ in rows],
+            "tags": ["; ".join(f"{key}={value}" for key, value in c.tags.items() if key in asked) for _, c, _ in rows],
             "kind": [_SIZE[c.kind] for _, c, _ in rows],
             "stopping_point": [stop for _, _, stop in rows],
         }
@@ -74,11 +75,6 @@ def _name(tags: dict[str, str]) -> str:
 def _plain(name: str) -> str:
     """A name as it is compared: width, case and spaces do not matter."""
     return "".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
-def _told(tags: dict[str, str]) -> str:
-    asked = rules.service_keys() - {"name"}
-    return "; ".join(f"{key}={value}" for key, value in tags.items() if key in asked)
 
 
 def _once(group: gpd.GeoDataFrame, plane: Plane, findings: Findings) -> gpd.GeoDataFrame:

@@ -42,6 +42,11 @@ def line_coordinates(lines: Sequence[str]) -> tuple[Floats, Ints]:
     return data[keep].view("<f8").reshape(-1, 2).astype(np.float64), (lengths - _HEADER) // _POINT
 
 
+def shapes(wkb: Sequence[str]) -> Shapes:
+    """Any geometries; as bytes they are read twice as fast as from hexadecimal text."""
+    return np.asarray(shapely.from_wkb(np.asarray([*map(bytes.fromhex, wkb), None], dtype=object)[:-1]))
+
+
 def closed(coordinates: Floats, counts: Ints) -> NDArray[np.bool_]:
     """Which lines end where they begin and have the four points that a ring needs."""
     ends = np.cumsum(counts) - 1

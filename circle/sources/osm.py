@@ -137,6 +137,7 @@ class _Reader:
         self.anchors = rules.service_anchors(services)
         asked = {*self.anchors, *BACKGROUND_KEYS}
         self.asked = frozenset(asked)
+        self.other_keys = tuple(sorted(asked - {"highway"}))
         self.point_keys = tuple(dict.fromkeys(("highway", *NODE_KEYS, *sorted(set(self.anchors) - {"building"}))))
         self.shape_keys = sorted({*asked, *self.walk_base, "building", "highway"})
         self.newest = datetime(1970, 1, 1, tzinfo=UTC)
@@ -183,11 +184,11 @@ class _Reader:
         located.ignore_errors()
         points = osmium.filter.KeyFilter(*self.point_keys).enable_for(osmium.osm.NODE)
         shapes = osmium.filter.KeyFilter(*self.shape_keys).enable_for(osmium.osm.WAY)
-        seen = 0
+        seen, way = 0, osmium.osm.Way
         with osmium.io.Reader(str(self.path), osmium.osm.NODE | osmium.osm.WAY) as reader:
             for thing in osmium.OsmFileIterator(reader, located, points, shapes):
                 seen += 1
-                if thing.is_way():
+                if type(thing) is way:
                     self._way(thing)
                 else:
                     self._node(thing)
@@ -231,14 +232,17 @@ class _Reader:
                 self.newest = stamp
 
     def _node(self, node: Any) -> None:
+        found, _ = _asked(node.tags, self.point_keys)
+        for key, value in found.items():
+            if key in NODE_KEYS or self._anchored(key, value):
+                break
+        else:
+            return
         if node.deleted:
             self.out.findings.add("sources.deleted_object", f"node/{node.id}")
             return
         if not node.location.valid():
             self.out.findings.add("sources.invalid_location", f"node/{node.id}")
-            return
-        found, _ = _asked(node.tags, self.point_keys)
-        if not any(key in NODE_KEYS or self._anchored(key, value) for key, value in found.items()):
             return
         self._date(node)
         self.out.points.append(Shape(f"node/{node.id}", dict(node.tags), self.wkb.create_point(node)))
@@ -250,38 +254,38 @@ class _Reader:
 
     def _way(self, way: Any) -> None:
         out = self.out
-        if way.deleted:
-            out.findings.add("sources.deleted_object", f"way/{way.id}")
-            return
         tags = way.tags
-        if tags.get("building") is not None:
+        get = _getter(tags)
+        if get("building", None) is not None:
             described = _building_tags(tags)
             everything = described[4]
             self._building_way(way, described)
-            if everything is None or not everything.keys() & (self.walk_base | {"highway"}):
-                return
-            self._walk(way, everything, self._line(way))
+            if everything is not None and not everything.keys().isdisjoint(self.walk_base | {"highway"}):
+                self._walk(way, everything, self._line(way))
             return
         line = self._line(way)
-        if tags.get("highway") is not None:
-            found, complete = _asked(tags, self.street_keys)
-            self._walk(way, found, line)
-            if complete and found.keys().isdisjoint(self.asked - {"highway"}) and not self._anchored("highway", found["highway"]):
-                return
-            if not complete:
-                found = dict(tags)
-        else:
+        highway = get("highway", None)
+        if highway is None:
             found = dict(tags)
             if not found.keys().isdisjoint(self.walk_base):
                 self._walk(way, found, line)
-        if line is not None and (not found.keys().isdisjoint(self.asked - {"highway"}) or self._anchored("highway", found.get("highway", ""))):
-            out.lines.append(Shape(f"way/{way.id}", found, line, way.is_closed()))
+            if line is not None and not found.keys().isdisjoint(self.asked):
+                out.lines.append(Shape(f"way/{way.id}", found, line, way.is_closed()))
+            return
+        found, complete = _asked(tags, self.street_keys)
+        self._walk(way, found, line)
+        if line is None or (complete and found.keys().isdisjoint(self.other_keys) and not self._anchored("highway", highway)):
+            return
+        if self._anchored("highway", highway) or any(get(key, None) is not None for key in self.other_keys):
+            out.lines.append(Shape(f"way/{way.id}", dict(tags), line, way.is_closed()))
 
     def _walk(self, way: Any, tags: dict[str, str], line: str | None) -> None:
         out = self.out
-        combo = out.combo(tuple([item for item in tags.items() if item[0] in self.walk_keys]))
+        walk_keys = self.walk_keys
+        combo = out.combo(tuple([item for item in tags.items() if item[0] in walk_keys]))
         name = tags.get("name")
-        self._date(way)
+        if self.undated or self.out.data_date is None:
+            self._date(way)
         runs = [(line, [node.ref for node in way.nodes])] if line is not None else []
         if line is None:  # a way with nodes missing is walked where it is known, never across the hole
             runs = [(_line_wkb(run), [ref for ref, _, _ in run]) for run in self._runs(way)]
@@ -299,6 +303,8 @@ class _Reader:
         except (osmium.InvalidLocationError, RuntimeError, ValueError):
             known = [(node.ref, node.lon, node.lat) for node in way.nodes if node.location.valid()]
             self._missing(way)
+            if way.deleted:
+                return
             if len({(lon, lat) for _, lon, lat in known}) < 3:  # noqa: PLR2004 - a ring needs three corners
                 out.findings.add("sources.broken_ring", f"way/{way.id}", "a building with fewer than three known corners has no outline")
                 return
@@ -316,6 +322,9 @@ class _Reader:
             return None
 
     def _missing(self, way: Any) -> None:
+        if way.deleted:
+            self.out.findings.add("sources.deleted_object", f"way/{way.id}")
+            return
         known = sum(node.location.valid() for node in way.nodes)
         total = len(way.nodes)
         if total > known:
@@ -362,29 +371,38 @@ class _Reader:
             wkb = self.wkb.create_multipolygon(area)
         except (RuntimeError, ValueError):
             return
-        tags = area.tags
+        out.area_relations.discard(number)
         if number in out.building_relations:
+            described = out.building_relations[number][0]
             out.building_id.append(number)
             out.building_is_way.append(False)
-            out.building_tags.append(out.building_relations[number][0])
+            out.building_tags.append(described)
             out.building_wkb.append(wkb)
-        out.area_relations.discard(number)
-        everything = dict(tags)
+            everything = described[4] or {}
+        else:
+            everything = dict(area.tags)
+            if not everything.keys().isdisjoint(self.asked):
+                out.areas.append(Shape(f"relation/{number}", everything, wkb, closed=True))
         if "highway" in everything:
             combo = out.combo(tuple([item for item in everything.items() if item[0] in self.walk_keys]))
             rings = [[(n.ref, n.lon, n.lat) for n in ring] for outer in area.outer_rings() for ring in (outer, *area.inner_rings(outer))]
             out.square_rings.append((number, combo, rings))
-        if "building" not in everything and everything.keys() & self.asked:
-            out.areas.append(Shape(f"relation/{number}", everything, wkb, closed=True))
+
+
+def _getter(tags: Any) -> Callable[[str, None], str | None]:
+    """libosmium's own look-up of a tag where this release of pyosmium shows it, without the wrapper that costs more than the look-up."""
+    raw = getattr(tags, "_pyosmium_data", None)
+    found: Callable[[str, None], str | None] = getattr(raw, "tags_get_value_by_key", tags.get)
+    return found
 
 
 def _asked(tags: Any, keys: tuple[str, ...]) -> tuple[dict[str, str], bool]:
     """Tags among `keys`, and whether these are all: asking stops as soon as every tag is accounted for."""
-    get = tags.get
+    get = _getter(tags)
     left = len(tags)
     found = {}
     for key in keys:
-        value = get(key)
+        value = get(key, None)
         if value is not None:
             found[key] = value
             left -= 1

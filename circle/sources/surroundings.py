@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from circle import rules
 from circle.errors import Findings
+from circle.sources import geometry
 from circle.sources.osm import Extract, Shape
 
 CRS = "EPSG:4326"
@@ -25,7 +26,7 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
     A closed line is an area where libosmium could make one of it; one that could not is a finding and stays a line.
     """
     both = [*extract.lines, *extract.areas]
-    raw = shapely.from_wkb([s.wkb for s in (*extract.points, *both)]) if both or extract.points else np.empty(0, dtype=object)
+    raw = geometry.shapes([s.wkb for s in (*extract.points, *both)])
     kinds = np.asarray(["point"] * len(extract.points) + ["line"] * len(extract.lines) + ["area"] * len(extract.areas), dtype=object)
     rings = np.asarray([row for row, s in enumerate(extract.lines, start=len(extract.points)) if s.closed and _areal(s)], dtype=np.intp)
     rings = rings[shapely.get_num_points(raw[rings]) > 3]  # noqa: PLR2004 - three corners and the first again
