@@ -170,7 +170,7 @@ def _rings(geometries: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp], ND
 
 
 def _wind(x: Ints, y: Ints, sizes: Ints, outer: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Give the rows that make outer rings run one way and holes the other, so that areas that overlap never cancel out when filled at once."""
+    """Give the rows that make outer rings run one way and holes the other: areas that overlap then never cancel out when filled."""
     starts = np.cumsum(sizes) - sizes
     following = np.arange(1, len(x) + 1)
     following[starts + sizes - 1] = starts

@@ -124,7 +124,10 @@ function boxes({ n, ring, point, x, y }) {
       if (y[p] < north) north = y[p];
       if (y[p] > south) south = y[p];
     }
-    box.set([west, north, east, south], 4 * i);
+    box[4 * i] = west;
+    box[4 * i + 1] = north;
+    box[4 * i + 2] = east;
+    box[4 * i + 3] = south;
   }
   return box;
 }
@@ -134,10 +137,10 @@ function makeGrid({ n, box }) {
   let west = Infinity, north = Infinity, east = -Infinity, south = -Infinity;
   for (let i = 0; i < n; i++) {
     if (box[4 * i] > box[4 * i + 2]) continue;
-    west = Math.min(west, box[4 * i]);
-    north = Math.min(north, box[4 * i + 1]);
-    east = Math.max(east, box[4 * i + 2]);
-    south = Math.max(south, box[4 * i + 3]);
+    if (box[4 * i] < west) west = box[4 * i];
+    if (box[4 * i + 1] < north) north = box[4 * i + 1];
+    if (box[4 * i + 2] > east) east = box[4 * i + 2];
+    if (box[4 * i + 3] > south) south = box[4 * i + 3];
   }
   if (west > east) return { large: [], start: new Uint32Array(1), columns: 0, rows: 0 };
   const span = Math.max(east - west, south - north, 1);
@@ -149,7 +152,7 @@ function makeGrid({ n, box }) {
   const large = [];
   for (let i = 0; i < n; i++) {
     where[i] = -1;
-    const [w, t, e, b] = [box[4 * i], box[4 * i + 1], box[4 * i + 2], box[4 * i + 3]];
+    const w = box[4 * i], t = box[4 * i + 1], e = box[4 * i + 2], b = box[4 * i + 3];
     if (w > e) continue;
     if (e - w > cell || b - t > cell) {
       large.push(i);

@@ -1,4 +1,4 @@
-// The paint on Leaflet: three sheets of tiles (ground, buildings, marks), and the few vectors of the chosen building.
+// The paint on Leaflet: two sheets of tiles (ground; buildings with the marks on them), and the few vectors of the chosen building.
 
 const TILE = 512;
 
@@ -44,10 +44,12 @@ function makeLayers(place) {
     paintGround(ctx, p, view, palette);
     paintBarriers(ctx, p, view, palette);
   });
-  const buildings = tileLayer(place, "buildings", paintBuildings);
-  const marks = tileLayer(place, "marks", paintMarks);
-  [ground, buildings, marks].forEach((layer, k) => layer.setZIndex(k + 1));
-  return { ground, buildings, marks, all: [ground, buildings, marks] };
+  const buildings = tileLayer(place, "buildings", (ctx, p, view, palette) => {
+    paintBuildings(ctx, p, view, palette);
+    paintMarks(ctx, p, view, palette);
+  });
+  [ground, buildings].forEach((layer, k) => layer.setZIndex(k + 1));
+  return { ground, buildings, all: [ground, buildings] };
 }
 
 const toLatLng = (place, x, y) => place.map.options.crs.pointToLatLng(L.point(x + place.model.origin[0], y + place.model.origin[1]), 20);
@@ -128,6 +130,6 @@ function showChosen(place, i) {
     const verdict = verdictOf(service, i);
     L.polyline([from, to], { ...quiet, className: "line-halo" }).addTo(place.chosen);
     L.polyline([from, to], { ...quiet, className: isGap(verdict) ? "line-gap" : verdict === UNMAPPED ? "line-open" : "line-met" }).addTo(place.chosen);
-    L.circleMarker(to, { ...quiet, radius: 5, className: "line-end" }).addTo(place.chosen);
+    L.circleMarker(to, { ...quiet, radius: 12, className: "line-end" }).addTo(place.chosen);
   }
 }

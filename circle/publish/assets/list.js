@@ -1,6 +1,7 @@
 // The list of gaps, its download, and the search: the map's text alternative.
 
 const LIST_ROWS = 200;
+const FIRST_ROWS = 30;
 const FOUND_ROWS = 20;
 
 const shortName = (place, i) => {
@@ -17,16 +18,19 @@ function renderList(place) {
   const { model, theme } = place;
   const service = typeof theme === "number" ? model.services[theme] : null;
   const { rows, total } = worstBuildings(model, LIST_ROWS, service);
-  const items = rows.map((i) => {
+  const row = (i) => {
     const lacking = model.services.filter((s) => isGap(verdictOf(s, i)) && (!service || s === service));
     const signs = h("span", { class: "item-signs" }, lacking.map((s) => h("span", { class: "unseen" }, `${label(s.label)} `)), lacking.map((s) => signElement(s, language)));
     return h("li", {}, buildingButton(place, i, signs, h("span", { class: "item-over" }, overText(lacking, i))));
-  });
+  };
+  // what one sees first comes first; the rest follows when the map stands
+  const items = h("ol", { class: "items" }, rows.slice(0, FIRST_ROWS).map(row));
+  setTimeout(() => items.isConnected && items.append(...rows.slice(FIRST_ROWS).map(row)), 60);
   fill(
     "list",
     h("div", { class: "row" }, h("h2", { id: "list-title" }, t("list.title"), " ", h("span", { class: "count" }, whole(total))), total ? h("button", { type: "button", class: "quiet", on: { click: () => download(place) } }, t("list.download")) : null),
     h("p", { class: "note" }, total ? (service ? t("list.sorted_service", { label: label(service.label) }) : t("list.sorted")) : t("list.none")),
-    h("ol", { class: "items" }, items),
+    items,
     total > rows.length ? h("p", { class: "note" }, t("list.rest", { n: whole(total - rows.length) })) : null,
   );
 }

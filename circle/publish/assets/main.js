@@ -17,7 +17,6 @@ place.setTheme = (theme) => {
   place.theme = theme;
   reclassify();
   place.layers.buildings.repaint();
-  place.layers.marks.repaint();
   showChosen(place, place.building);
   renderLegend(place);
   renderList(place);
@@ -40,7 +39,12 @@ place.setEverything = (everything) => {
 
 place.zoomTo = (i) => {
   const bounds = boundsOf(place, place.model.shapes, i);
-  if (bounds) place.map.setView(bounds.getCenter(), Math.max(17, place.map.getZoom()));
+  if (!bounds) return;
+  const zoom = Math.max(17, place.map.getZoom());
+  // into the middle of what the card leaves free
+  const aside = matchMedia("(max-width: 820px)").matches ? 0 : -200;
+  const middle = place.map.project(bounds.getCenter(), zoom).add([aside, 0]);
+  place.map.setView(place.map.unproject(middle, zoom), zoom);
 };
 
 place.zoomToZone = (zone) => {
@@ -98,8 +102,8 @@ function renderControls() {
   place.controls = [
     L.control.zoom({ position: "topright", zoomInText: "+", zoomOutText: "−", zoomInTitle: "+", zoomOutTitle: "−" }),
     new Whole({ position: "topright" }),
-    L.control.scale({ position: "bottomright", imperial: false, maxWidth: 140 }),
     new (L.Control.extend({ onAdd: credit }))({ position: "bottomright" }),
+    L.control.scale({ position: "bottomright", imperial: false, maxWidth: 140 }),
   ];
   place.controls.forEach((control) => control.addTo(place.map));
   const container = place.map.getContainer();
@@ -113,8 +117,20 @@ function credit() {
 }
 
 function showWhole() {
-  const bounds = place.whole;
-  if (bounds) place.map.fitBounds(bounds, { animate: false, padding: [12, 12] });
+  if (place.whole) place.map.fitBounds(place.whole, { animate: false, padding: [12, 12] });
+}
+
+// At first the map shows where 99 of 100 buildings lie: one farm far out would shrink the town.
+function showMost() {
+  const { box, n } = place.model.shapes;
+  const drawn = [];
+  const step = Math.ceil(n / 20000);
+  for (let i = 0; i < n; i += step) if (box[4 * i] <= box[4 * i + 2]) drawn.push(i);
+  if (!drawn.length) return;
+  const spread = (k) => Int32Array.from(drawn, (i) => box[4 * i + k]).sort();
+  const at = (sorted, share) => sorted[Math.round(share * (sorted.length - 1))];
+  const [west, north, east, south] = [0, 1, 2, 3].map(spread);
+  place.map.fitBounds(L.latLngBounds(toLatLng(place, at(west, 0.005), at(south, 0.995)), toLatLng(place, at(east, 0.995), at(north, 0.005))), { animate: false, padding: [12, 12] });
 }
 
 // #zoom/latitude/longitude/theme/building/language. What cannot be read is ignored; in a notebook's frame the address may not be written.
@@ -128,6 +144,16 @@ function writeAddress() {
     history.replaceState(null, "", place.address);
   } catch {
     place.address = "";
+  }
+}
+
+async function copyLink() {
+  writeAddress();
+  try {
+    await navigator.clipboard.writeText(location.href);
+    tell(t("page.copied"));
+  } catch {
+    tell(t("page.not_copied"));
   }
 }
 
@@ -158,7 +184,7 @@ function setLanguage(lang) {
   language = place.lang = lang;
   place.labels = null;
   renderAll();
-  place.layers?.marks.repaint();
+  place.layers?.buildings.repaint();
   writeAddress();
 }
 
@@ -188,7 +214,7 @@ function openMap() {
   place.whole = Number.isFinite(grid.west) ? L.latLngBounds(toLatLng(place, grid.west, grid.south), toLatLng(place, grid.east, grid.north)) : null;
   const wanted = readAddress();
   if (wanted.view) map.setView(...wanted.view, { animate: false });
-  else showWhole();
+  else showMost();
   place.layers = makeLayers(place);
   place.layers.all.forEach((layer) => layer.addTo(map));
   return wanted;
@@ -211,6 +237,8 @@ function listen() {
     if (event.key === "Escape" && !document.getElementById("card").hidden) place.choose(-1);
   });
   document.getElementById("language").addEventListener("click", () => setLanguage(language === "zh" ? "en" : "zh"));
+  document.getElementById("paper").addEventListener("click", () => window.print());
+  document.getElementById("copy").addEventListener("click", copyLink);
   window.addEventListener("hashchange", () => location.hash !== place.address && applyAddress(readAddress()));
   window.addEventListener("beforeprint", () => preparePrint(place));
   const scheme = matchMedia("(prefers-color-scheme: dark)");

@@ -91,7 +91,7 @@ function serviceClass(service, i) {
 }
 
 function combinedClass(services, i, byNumber, cls, dotted) {
-  let gaps = 0, unmapped = 0, unreachable = 0, fragile = 0, worst = 0, most = -1;
+  let gaps = 0, unmapped = 0, unreachable = 0, fragile = 0, close = 0, worst = 0, most = -1;
   for (const service of services) {
     const verdict = service.state[i] & 3;
     if (verdict === UNMAPPED) {
@@ -108,9 +108,10 @@ function combinedClass(services, i, byNumber, cls, dotted) {
     if (ratio > most) {
       most = ratio;
       worst = serviceClass(service, i);
+      close = (service.state[i] >> 2) & 1;
     }
   }
-  dotted[i] = fragile;
+  dotted[i] = byNumber ? fragile : close;
   if (unreachable && !byNumber) cls[i] = CLASS_UNREACHABLE;
   else if (byNumber && gaps) cls[i] = unreachable === services.length ? CLASS_UNREACHABLE : Math.min(1 + gaps, 4);
   else if (!gaps && unmapped) cls[i] = CLASS_UNMAPPED;

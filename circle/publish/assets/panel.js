@@ -110,12 +110,14 @@ function legendRows(place) {
   }
   const scale = theme === "furthest" ? 1 : model.services[theme].limit;
   const unit = theme === "furthest" ? " ×" : "";
-  const text = (ratio) => `${plain(ratio * scale)}${unit}`;
-  return [0, 1, 2, 3, 4].map((cls) => [
-    cls,
-    cls === 0 ? t("class.upto", { b: text(RATIOS[0]) }) : cls === 4 ? t("class.beyond", { a: text(RATIOS[3]) }) : t("class.between", { a: text(RATIOS[cls - 1]), b: text(RATIOS[cls]) }),
-    cls < 2 ? t("class.within") : t("class.over"),
-  ]);
+  const [first, ...middle] = RATIOS;
+  const text = (ratio) => plain(ratio * scale);
+  const words = [
+    t("class.upto", { b: text(first) + unit }),
+    ...middle.map((ratio, k) => t("class.between", { a: text(RATIOS[k]), b: text(ratio) + unit })),
+    t("class.beyond", { a: text(RATIOS[3]) + unit }),
+  ];
+  return words.map((text, cls) => [cls, text, cls < 2 ? t("class.within") : t("class.over")]);
 }
 
 function legendContent(place, prefix) {
