@@ -75,7 +75,7 @@ def test_it_is_a_geopackage_with_the_layers_of_the_run(run: Path, package: Path,
         assert info["features"] == len(gpd.read_parquet(run / f"{table}.parquet"))
     described = dict(database.execute("select table_name, description from gpkg_contents where data_type = 'features'").fetchall())
     assert "NULL" in described["buildings"]
-    assert all("OpenStreetMap" in description for description in described.values())
+    assert all("Synthetic data · © OpenStreetMap" in description for description in described.values())
 
 
 def test_rows_are_as_saved_and_no_path_is_null(run: Path, package: Path) -> None:

@@ -140,7 +140,8 @@ def test_summary_gives_both_shares_and_says_what_is_counted(run: Path, book: Any
     assert "1.2 m/s" in about["Walker"]
     counts = summary["counts"]
     assert f"{counts['residential']} buildings where people live, of {counts['buildings']}" in about["What is counted"]
-    assert about["Data and licence"] == "© OpenStreetMap contributors, ODbL 1.0"
+    assert about["Data and licence"] == "虚构数据 / Synthetic data · © OpenStreetMap contributors, ODbL 1.0"
+    assert rows[0][0].endswith(" · 虚构数据 / Synthetic data")
 
     def row(name: str) -> tuple[Any, ...]:
         return next(r for r in rows if str(r[0]).endswith(name) and isinstance(r[3], int))
@@ -197,7 +198,7 @@ def test_findings_list_ids_and_the_rest_as_a_number(tmp_path: Path) -> None:
 def test_every_sheet_prints_on_a4_and_keeps_its_heads(book: Any) -> None:
     for sheet in book:
         assert (sheet.page_setup.paperSize, sheet.page_setup.orientation) == (9, "landscape")
-        assert "OpenStreetMap" in sheet.oddFooter.left.text
+        assert "Synthetic data · © OpenStreetMap" in sheet.oddFooter.left.text
         if sheet.title != "汇总 Summary":
             assert sheet.freeze_panes
             assert sheet.auto_filter.ref
@@ -223,6 +224,7 @@ def test_hostile_text_stays_text_everywhere(tmp_path: Path) -> None:
         change(run, "zones", name=(list(HOSTILE) * len(zones))[: len(zones)])
     record = json.loads((run / "run.json").read_text(encoding="utf-8"))
     record["attribution"] = "=1+1 &C &D \ud800"
+    record["inputs"][0]["synthetic"] = False
     record["inputs"][0]["file"] = "=cmd|' /C calc'!A0.osm\x07"
     record["standard"]["title"] = {"zh": "=1+1", "en": "<r>&</r>"}
     (run / "run.json").write_text(json.dumps(record), encoding="utf-8")
@@ -239,6 +241,7 @@ def test_hostile_text_stays_text_everywhere(tmp_path: Path) -> None:
     assert all(cell.data_type != "f" for sheet in book for row in sheet.iter_rows() for cell in row)
     assert set(rows_of(book, "短板清单 Gaps")["Name"].map(shown)) == set(HOSTILE.values())
     assert set(rows_of(book, "设施 Facilities")["Tags"].map(shown)) <= set(HOSTILE.values())
+    assert "Synthetic" not in book["汇总 Summary"]["A1"].value
     assert book["汇总 Summary"]["B4"].value == "=cmd|' /C calc'!A0.osm"
     assert "&&C" in zipfile.ZipFile(path).read("xl/worksheets/sheet1.xml").decode().replace("&amp;", "&")
 

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from circle.errors import OutputError, SourceError
-from circle.publish.wording import both, clean
+from circle.publish.wording import both, clean, head
 from circle.standards import Standard
 
 Texts = NDArray[np.object_]
@@ -62,8 +62,14 @@ class Saved:
 
     @property
     def attribution(self) -> str:
-        """Whose data these are, and under which licence."""
-        return clean(str(self.record.get("attribution", "")))
+        """Whose data these are, and under which licence; invented data are called so wherever this stands."""
+        said = clean(str(self.record.get("attribution", "")))
+        return f"{head('synthetic')} · {said}" if self.synthetic else said
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any input says that it is invented."""
+        return any(bool(item.get("synthetic")) for item in self.record.get("inputs", []))
 
     def has(self, name: str) -> bool:
         """Whether the run saved this table; older runs saved fewer."""

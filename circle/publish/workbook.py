@@ -65,7 +65,8 @@ def _created(run: Saved) -> dt.datetime:
 
 def _summary(book: Book, run: Saved) -> None:
     sheet = Sheet(book, "summary", [30, 16, 16, *[16] * 10, 36, 14])
-    sheet.text(0, 0, f"{head('title')} · {run.place}", "title")
+    invented = f" · {head('synthetic')}" if run.synthetic else ""
+    sheet.text(0, 0, f"{head('title')} · {run.place}{invented}", "title")
     row = 2
     for key, value in _about(run):
         sheet.text(row, 0, head(key), "key")
