@@ -129,7 +129,7 @@ def link(shapes: Shapes, network: Network, *, every: bool = False) -> Links:
     rule = rules.settings("linkage")
     passable = np.isfinite(np.minimum(network.edges["seconds_forward"].to_numpy(), network.edges["seconds_backward"].to_numpy()))
     island = network.edges["island"].to_numpy()
-    lines = network.lines()
+    lines = network.lines
     connected, isolated = np.flatnonzero(passable & ~island), np.flatnonzero(passable & island)
     near = [rule["reach_m"] * 2**step for step in range(12) if rule["reach_m"] * 2**step < rule["connected_reach_m"]] + [rule["connected_reach_m"]]
     far = [rule["connected_reach_m"] * 2**step for step in range(1, 12) if rule["connected_reach_m"] * 2**step < rule["far_reach_m"]] + [rule["far_reach_m"]]
@@ -165,15 +165,13 @@ def _within(
     reach = reach_m * units
     box, hit = tree.query(shapely.box(west - reach, south - reach, east + reach, north + reach))
     hit = edges[hit]
-    leg = side_by_side(shapely.distance, shapes[rows[box]], lines[hit]) / units[box]
-    near = leg <= reach_m
-    box, hit, leg = box[near], hit[near], leg[near]
-    if not every:  # half again as many as are kept: edges that meet in one nearest node are one link
-        order = np.lexsort((leg, box))
-        box, hit, leg = box[order], hit[order], leg[order]
-        top = _rank(box) < int(rule["keep"] * 1.5)
-        box, hit, leg = box[top], hit[top], leg[top]
     start, end = _shortest(shapes[rows[box]], lines[hit])
+    leg = np.hypot(*(start - end).T) / units[box]
+    chosen = np.flatnonzero(leg <= reach_m)
+    if not every:  # half again as many as are kept: edges that meet in one nearest node are one link
+        chosen = chosen[np.lexsort((leg[chosen], box[chosen]))]
+        chosen = chosen[_rank(box[chosen]) < int(rule["keep"] * 1.5)]
+    box, hit, leg, start, end = box[chosen], hit[chosen], leg[chosen], start[chosen], end[chosen]
     offset = _offset(lines[hit], end, network, hit)
     if every:
         box, hit, leg, start, offset = _stretches(shapes, rows, lines, (box, hit, leg, start, offset), network)

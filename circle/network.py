@@ -39,8 +39,8 @@ class Network:
         Plane coordinates of the points of all edges, one edge after the other.
     first
         Where each edge's points begin in `x` and `y`; one longer than `edges`.
-    along
-        Metres from `u` along the edge, for every point.
+    lines
+        Line of every edge on the plane.
     """
 
     nodes: pd.DataFrame
@@ -48,15 +48,8 @@ class Network:
     x: Floats
     y: Floats
     first: Ints
-    along: Floats
+    lines: NDArray[np.object_]
     plane: Plane
-
-    def lines(self) -> NDArray[np.object_]:
-        """Lines of all edges on the plane."""
-        return np.asarray(shapely.linestrings(self.x, self.y, indices=self._edge_of_point()))
-
-    def _edge_of_point(self) -> Ints:
-        return np.repeat(np.arange(len(self.edges)), np.diff(self.first))
 
     def node_table(self) -> gpd.GeoDataFrame:
         """`nodes` as a run saves it."""
@@ -66,7 +59,7 @@ class Network:
     def edge_table(self) -> gpd.GeoDataFrame:
         """`edges` as a run saves it, lines in WGS 84."""
         lon, lat = self.plane.backward(self.x, self.y)
-        lines = shapely.linestrings(np.round(lon, 7), np.round(lat, 7), indices=self._edge_of_point())
+        lines = shapely.linestrings(np.round(lon, 7), np.round(lat, 7), indices=np.repeat(np.arange(len(self.edges)), np.diff(self.first)))
         columns = ["edge", "u", "v", "way", "length_m", "seconds_forward", "seconds_backward", "access", "class", "name"]
         return gpd.GeoDataFrame(self.edges[columns], geometry=lines, crs="EPSG:4326")
 
@@ -116,8 +109,7 @@ def build(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane, walker: rule
     points = end - begin + 1
     first = np.r_[0, np.cumsum(points)]
     take = np.repeat(begin - first[:-1], points) + np.arange(first[-1])
-    along = walked[take] - np.repeat(walked[begin], points)
-    length = along[first[1:] - 1]
+    length = walked[end] - walked[begin]
     of_way = np.repeat(np.arange(len(ways)), count)[begin]
 
     used, index = np.unique(np.r_[node[begin], node[end]], return_inverse=True)
@@ -129,7 +121,9 @@ def build(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane, walker: rule
     edges = edges.assign(u=ref[node[begin]], v=ref[node[end]], u_index=u, v_index=v)
     nodes["component"], edges["component"], edges["island"] = _components(len(nodes), edges)
     _twins(nodes, findings)
-    return Network(nodes=nodes, edges=edges, x=x[take], y=y[take], first=first, along=along, plane=plane)
+    x, y = x[take], y[take]
+    lines = shapely.linestrings(x, y, indices=np.repeat(np.arange(len(edges)), points))
+    return Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=plane)
 
 
 def _edges(ways: pd.DataFrame, of_way: Ints, length: Floats, walker: rules.Walker) -> pd.DataFrame:

@@ -9,14 +9,22 @@ ways meet the outline and the corners that stand in the way, so those points are
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from circle.chunks import side_by_side
 from circle.projection import Plane
 
-MOST_POINTS = 160  # a square with more points keeps the ways in and out only: lines grow with the square of their number
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+Shapes = NDArray[np.object_]
+
+MOST_POINTS = 64  # a square with more points keeps the ways in and out only: lines grow with the square of their number
 TOLERANCE_M = 0.05
 
 
@@ -34,58 +42,85 @@ def cross(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane) -> tuple[pd.
         return ways, vertices
     ref, inverse, uses = np.unique(node, return_inverse=True, return_counts=True)
     uses = uses - np.bincount(inverse[start[is_square]], minlength=len(ref))  # a ring names its first node twice
-    rings: dict[int, list[int]] = {}
-    for row in np.flatnonzero(is_square):
-        way = int(ways["way"].iat[row])
-        rings.setdefault(way if way < 0 else -way - 2**62, []).append(row)
-    owner, ends = [], []
-    for rows in rings.values():
-        points = np.concatenate([np.arange(start[r], start[r] + count[r] - 1) for r in rows])
-        x, y = plane.forward(lon[points], lat[points])
-        lines = _across(x, y, np.asarray([count[r] - 1 for r in rows]), uses[inverse[points]] > 1)
-        owner += [rows[0]] * len(lines)
-        ends.append(points[lines])
-    pairs = np.concatenate(ends) if owner else np.empty((0, 2), dtype=np.intp)
-    more = ways.iloc[owner].assign(count=2, square=False)
+    rows = np.flatnonzero(is_square)
+    gate = uses[inverse] > 1
+    way = ways["way"].to_numpy()[rows]
+    square = np.unique(np.where(way < 0, way, -(2**62) - rows), return_inverse=True)[1]  # rings of one relation are one square
+    first = start[rows]
+    size = count[rows] - 1
+    point = np.repeat(first - np.r_[0, np.cumsum(size)[:-1]], size) + np.arange(size.sum())
+    ring = np.repeat(np.arange(len(rows)), size)
+    x, y = plane.forward(lon[point], lat[point])
+    shapes, outer = _shapes(x, y, ring, square)
+    chosen = _chosen(_corners(x, y, ring, size, outer), gate[point], square[ring])
+    a, b = _pairs(square[ring], chosen)
+    place = np.arange(len(point)) - np.repeat(np.r_[0, np.cumsum(size)[:-1]], size)
+    apart = np.abs(place[a] - place[b])
+    apart_enough = (ring[a] != ring[b]) | ((apart != 1) & (apart != size[ring[a]] - 1))
+    a, b = a[apart_enough], b[apart_enough]
+    lines = shapely.linestrings(np.stack([np.column_stack([x[a], y[a]]), np.column_stack([x[b], y[b]])], axis=1))
+    seen = side_by_side(shapely.covers, shapes[square[ring[a]]], lines)
+    ends = np.column_stack([point[a[seen]], point[b[seen]]])
+    more = ways.iloc[rows[ring[a[seen]]]].assign(count=2, square=False)
     return (
         pd.concat([ways, more], ignore_index=True),
-        pd.concat([vertices, vertices.iloc[pairs.ravel()]], ignore_index=True),
+        pd.concat([vertices, vertices.iloc[ends.ravel()]], ignore_index=True),
     )
 
 
-def _across(x: NDArray[np.float64], y: NDArray[np.float64], sizes: NDArray[np.intp], gate: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Pairs of points, shape (n, 2), that see each other inside the square and are not neighbours on a ring."""
-    last = np.cumsum(sizes)
-    rings = [np.column_stack([x[a:b], y[a:b]]) for a, b in zip(last - sizes, last, strict=True)]
-    areas = [shapely.polygons(ring) for ring in rings]
-    outer = int(np.argmax(shapely.area(areas)))
-    square = areas[outer]
-    for number, hole in enumerate(areas):
-        if number != outer:
-            square = shapely.difference(square, hole) if shapely.is_valid(hole) else square
-    if not shapely.is_valid(square):
-        square = shapely.make_valid(square)
-    within = shapely.buffer(square, TOLERANCE_M, quad_segs=2)
-    shapely.prepare(within)
-    useful = gate | np.concatenate([_corners(ring, hole=number != outer) for number, ring in enumerate(rings)])
-    if useful.sum() > MOST_POINTS:
-        useful = gate
-    chosen = np.flatnonzero(useful)[:MOST_POINTS]
-    a, b = (chosen[index] for index in np.triu_indices(len(chosen), 1))
-    ring = np.repeat(np.arange(len(sizes)), sizes)
-    within_ring = np.arange(len(x)) - np.repeat(last - sizes, sizes)
-    apart = np.abs(within_ring[a] - within_ring[b])
-    neighbours = (ring[a] == ring[b]) & ((apart == 1) | (apart == sizes[ring[a]] - 1))
-    a, b = a[~neighbours], b[~neighbours]
-    lines = shapely.linestrings(np.stack([np.column_stack([x[a], y[a]]), np.column_stack([x[b], y[b]])], axis=1))
-    seen = shapely.covers(within, lines)
-    return np.column_stack([a[seen], b[seen]])
+def _shapes(x: Floats, y: Floats, ring: Ints, square: Ints) -> tuple[Shapes, Bools]:
+    """One shape per square, a little wider so that its own outline lies inside, prepared; and which ring is the outline of its square."""
+    areas = shapely.polygons(shapely.linearrings(x, y, indices=ring))
+    order = np.lexsort((-shapely.area(areas), square))
+    largest = order[np.r_[True, square[order][1:] != square[order][:-1]]]
+    outer = np.zeros(len(areas), dtype=bool)
+    outer[largest] = True
+    shapes = areas[largest]
+    for hole in np.flatnonzero(~outer):
+        if shapely.is_valid(areas[hole]):
+            shapes[square[hole]] = shapely.difference(shapes[square[hole]], areas[hole])
+    broken = ~shapely.is_valid(shapes)
+    shapes[broken] = shapely.make_valid(shapes[broken])
+    wider = shapely.buffer(shapes, TOLERANCE_M, quad_segs=2)
+    shapely.prepare(wider)
+    return wider, outer
 
 
-def _corners(ring: NDArray[np.float64], *, hole: bool) -> NDArray[np.bool_]:
-    """Points of a ring that stick into the square: a shortest walk can only bend there."""
-    before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
-    turn = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
-    area = 0.5 * np.sum(ring[:, 0] * np.roll(ring[:, 1], -1) - np.roll(ring[:, 0], -1) * ring[:, 1])
-    inward = turn * np.sign(area) < 0
-    return ~inward if hole else inward
+def _corners(x: Floats, y: Floats, ring: Ints, size: Ints, outer: Bools) -> Bools:
+    """Points that stick into their square: a shortest walk can only bend there."""
+    last = np.cumsum(size)
+    index = np.arange(len(x))
+    before, after = index - 1, index + 1
+    before[last - size] = last - 1
+    after[last - 1] = last - size
+    turn = (x - x[before]) * (y[after] - y) - (y - y[before]) * (x[after] - x)
+    area = np.bincount(ring, weights=x * y[after] - x[after] * y, minlength=len(size))
+    inward = turn * np.sign(area)[ring] < 0
+    return np.where(outer[ring], inward, ~inward)
+
+
+def _chosen(corner: Bools, gate: Bools, square: Ints) -> Ints:
+    """Points between which one crosses: ways in and corners; in a square with very many of them the ways in only, up to `MOST_POINTS`."""
+    useful = gate | corner
+    useful &= gate | (np.bincount(square, weights=useful)[square] <= MOST_POINTS)
+    rows = np.flatnonzero(useful)
+    rows = rows[np.argsort(square[rows], kind="stable")]
+    owner = square[rows]
+    begin = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]]) if len(rows) else rows
+    place = np.arange(len(rows)) - np.repeat(begin, np.diff(np.r_[begin, len(rows)]))
+    return rows[place < MOST_POINTS]
+
+
+def _pairs(square: Ints, chosen: Ints) -> tuple[Ints, Ints]:
+    """All pairs of chosen points of one square; `chosen` is sorted by square."""
+    number = np.bincount(square[chosen], minlength=int(square.max()) + 1)
+    begin = np.cumsum(number) - number
+    parts = [np.stack(_triangle(int(n))) + at for n, at in zip(number, begin, strict=True) if n > 1]
+    pairs = np.concatenate(parts, axis=1) if parts else np.empty((2, 0), dtype=np.intp)
+    return chosen[pairs[0]], chosen[pairs[1]]
+
+
+@lru_cache(maxsize=MOST_POINTS + 1)
+def _triangle(size: int) -> tuple[Ints, Ints]:
+    first, second = np.triu_indices(size, 1)
+    return first, second

@@ -188,7 +188,7 @@ def settings(section: str, *, optional: bool = False) -> Mapping[str, float]:
     """Numbers of one section of `settings.toml`; the unit is in the name. An `optional` section may be missing, and is then empty.
 
     >>> settings("linkage")["reach_m"]
-    30.0
+    25.0
 
     Raises
     ------
