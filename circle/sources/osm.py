@@ -19,7 +19,8 @@ from typing import Any
 import osmium
 
 from circle import rules
-from circle.errors import Findings, PlaceError, SourceError
+from circle.errors import Finding, Findings, PlaceError, SourceError
+from circle.sources import drawings
 
 UNDEFINED = 2_147_483_647  # libosmium's coordinate of a node that it has not seen
 BACKGROUND_KEYS = ("landuse", "leisure", "natural", "waterway", "railway", "barrier", "boundary", "place", "man_made")
@@ -105,7 +106,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     collecting = gc.isenabled()
     gc.disable()  # millions of small objects and not one cycle: looking for cycles would take longer than reading
     try:
-        return _Reader(path, services, progress).run()
+        return _read(path, services, progress)
     except (RuntimeError, ValueError, MemoryError) as trouble:
         if isinstance(trouble, SourceError | PlaceError):
             raise
@@ -115,6 +116,20 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
             gc.enable()
 
 
+def _read(path: Path, services: Collection[str], progress: Callable[[int], None] | None) -> Extract:
+    """Read as it stands; a drawing, a file that is not sorted, or one with several versions is made plain first."""
+    try:
+        return _Reader(path, services, progress).run()
+    except drawings.NotPlain:
+        findings = Findings()
+        with drawings.plain(path, findings) as straight:
+            extract = _Reader(straight, services, progress, again=True).run()
+        drawings.restore(extract)
+        findings.items.extend(Finding(f.code, drawings.own_names(f.id), drawings.own_names(f.detail)) for f in extract.findings)
+        extract.findings = findings
+        return extract
+
+
 def _first_line(trouble: BaseException) -> str:
     return (str(trouble).strip().splitlines() or [type(trouble).__name__])[0]
 
@@ -122,8 +137,12 @@ def _first_line(trouble: BaseException) -> str:
 class _Reader:
     """The three passes and what they carry; alive during one call of `read`."""
 
-    def __init__(self, path: Path, services: Collection[str], progress: Callable[[int], None] | None) -> None:
+    def __init__(self, path: Path, services: Collection[str], progress: Callable[[int], None] | None, *, again: bool = False) -> None:
         self.path = path
+        self.again = again  # the file was made plain already
+        self.mixed = not path.name.lower().endswith(".pbf")  # XML may hold deleted objects without being a history file
+        self.absent: list[int] = []
+        self.in_parts: set[int] = set()
         self.progress = progress
         self.out = Extract()
         self.wkb = osmium.geom.WKBFactory()
@@ -148,6 +167,8 @@ class _Reader:
         self._header()
         self._relations()
         self._nodes_and_ways()
+        if not self.again and (drawings.repeated(out, self.in_parts) or drawings.come_later(self.path, out, self.absent)):
+            raise drawings.NotPlain
         self._areas()
         if self.undated:
             out.findings.add("sources.no_timestamps", "", "no object says when it was last edited")
@@ -167,8 +188,8 @@ class _Reader:
             self.out.synthetic = "synthetic" in header.get("generator")
             stamp = header.get("osmosis_replication_timestamp") or header.get("timestamp")
             self.out.data_date = stamp or None
-            if header.has_multiple_object_versions:
-                self.out.findings.add("sources.history", "", "a history file: only what is visible is read")
+            if header.has_multiple_object_versions or (not self.again and header.get("generator").startswith("JOSM")):
+                raise drawings.NotPlain
 
     def _relations(self) -> None:
         """First pass: relations that are areas, and which ways they need."""
@@ -184,11 +205,13 @@ class _Reader:
         located.ignore_errors()
         points = osmium.filter.KeyFilter(*self.point_keys).enable_for(osmium.osm.NODE)
         shapes = osmium.filter.KeyFilter(*self.shape_keys).enable_for(osmium.osm.WAY)
-        seen, way = 0, osmium.osm.Way
+        seen, way, mixed = 0, osmium.osm.Way, self.mixed
         with osmium.io.Reader(str(self.path), osmium.osm.NODE | osmium.osm.WAY) as reader:
             for thing in osmium.OsmFileIterator(reader, located, points, shapes):
                 seen += 1
-                if type(thing) is way:
+                if mixed and thing.deleted:
+                    self.out.findings.add("sources.deleted_object", f"{'way' if type(thing) is way else 'node'}/{thing.id}")
+                elif type(thing) is way:
                     self._way(thing)
                 else:
                     self._node(thing)
@@ -206,7 +229,12 @@ class _Reader:
         ready = osmium.BufferIterator()
         second_pass = self.areas.second_pass_to_buffer(ready)
         with osmium.io.Reader(str(self.path), osmium.osm.WAY) as reader:
-            osmium.apply(reader, located, members, second_pass)
+            try:
+                osmium.apply(reader, located, members, second_pass)
+            except RuntimeError as trouble:
+                if self.again or "out of order" not in str(trouble):
+                    raise
+                raise drawings.NotPlain from trouble
         for area in ready:
             self._area(area)
         assembled = {number for number, is_way in zip(self.out.building_id, self.out.building_is_way, strict=True) if not is_way}
@@ -237,9 +265,6 @@ class _Reader:
             if key in NODE_KEYS or self._anchored(key, value):
                 break
         else:
-            return
-        if node.deleted:
-            self.out.findings.add("sources.deleted_object", f"node/{node.id}")
             return
         if not node.location.valid():
             self.out.findings.add("sources.invalid_location", f"node/{node.id}")
@@ -289,6 +314,7 @@ class _Reader:
         runs = [(line, [node.ref for node in way.nodes])] if line is not None else []
         if line is None:  # a way with nodes missing is walked where it is known, never across the hole
             runs = [(_line_wkb(run), [ref for ref, _, _ in run]) for run in self._runs(way)]
+            self.in_parts.add(way.id)
         for wkb, refs in runs:
             out.walk_id.append(way.id)
             out.walk_combo.append(combo)
@@ -303,8 +329,6 @@ class _Reader:
         except (osmium.InvalidLocationError, RuntimeError, ValueError):
             known = [(node.ref, node.lon, node.lat) for node in way.nodes if node.location.valid()]
             self._missing(way)
-            if way.deleted:
-                return
             if len({(lon, lat) for _, lon, lat in known}) < 3:  # noqa: PLR2004 - a ring needs three corners
                 out.findings.add("sources.broken_ring", f"way/{way.id}", "a building with fewer than three known corners has no outline")
                 return
@@ -322,11 +346,13 @@ class _Reader:
             return None
 
     def _missing(self, way: Any) -> None:
-        if way.deleted:
-            self.out.findings.add("sources.deleted_object", f"way/{way.id}")
-            return
-        known = sum(node.location.valid() for node in way.nodes)
+        unknown = [node.ref for node in way.nodes if not node.location.valid()]
+        if not self.again and unknown and min(unknown) < 0:
+            raise drawings.NotPlain
+        if len(self.absent) < 1_000:  # noqa: PLR2004 - a few are enough to find out whether they come later in the file
+            self.absent += unknown
         total = len(way.nodes)
+        known = total - len(unknown)
         if total > known:
             invalid = sum(not node.location.valid() and node.location.x != UNDEFINED for node in way.nodes)
             code = "sources.invalid_location" if invalid else "sources.missing_node"
@@ -354,6 +380,10 @@ class _Reader:
         if get("type") not in {"multipolygon", "boundary"}:
             return
         ways = [(member.ref, member.role) for member in relation.members if member.type == "w"]
+        if not self.again and (relation.id < 0 or any(ref < 0 for ref, _ in ways)):
+            raise drawings.NotPlain
+        if len(dict(ways)) < len(ways):
+            out.findings.add("sources.duplicate_member", f"relation/{relation.id}", f"{len(ways) - len(dict(ways))} of {len(ways)} members")
         self.members.update(ref for ref, _ in ways)
         self._date(relation)
         if get("building") is not None:
