@@ -14,7 +14,7 @@ import bz2
 import gzip
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -164,7 +164,7 @@ def _struck_out(path: Path) -> set[tuple[str, int]]:
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
     suffix = path.suffix.lower()
-    unpack: Callable[[Path], Any] = {".gz": gzip.open, ".bz2": bz2.open}.get(suffix, partial(Path.open, mode="rb"))
+    unpack: Any = {".gz": gzip.open, ".bz2": bz2.open}.get(suffix, partial(Path.open, mode="rb"))
     with unpack(path) as stream:
         parser.ParseFile(stream)
     return found

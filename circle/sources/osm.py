@@ -295,14 +295,14 @@ class _Reader:
             if not found.keys().isdisjoint(self.walk_base):
                 self._walk(way, found, line)
             if line is not None and not found.keys().isdisjoint(self.asked):
-                out.lines.append(Shape(f"way/{way.id}", found, line, way.is_closed()))
+                out.lines.append(Shape(f"way/{way.id}", found, line, way.ends_have_same_location()))
             return
         found, complete = _asked(tags, self.street_keys)
         self._walk(way, found, line)
         if line is None or (complete and found.keys().isdisjoint(self.other_keys) and not self._anchored("highway", highway)):
             return
         if self._anchored("highway", highway) or any(get(key, None) is not None for key in self.other_keys):
-            out.lines.append(Shape(f"way/{way.id}", dict(tags), line, way.is_closed()))
+            out.lines.append(Shape(f"way/{way.id}", dict(tags), line, way.ends_have_same_location()))
 
     def _walk(self, way: Any, tags: dict[str, str], line: str | None) -> None:
         out = self.out

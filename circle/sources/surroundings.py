@@ -23,7 +23,7 @@ CRS = "EPSG:4326"
 def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
     """Points, lines and areas of an extract as one table: `id`, `tags`, `kind` (point, line, area), geometry.
 
-    A closed line is an area where libosmium could make one of it; one that could not is a finding and stays a line.
+    A closed line is an area. One that crosses itself is mended and a finding; where no area is left it stays a line.
     """
     both = [*extract.lines, *extract.areas]
     raw = geometry.shapes([s.wkb for s in (*extract.points, *both)])
@@ -32,12 +32,15 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
     rings = rings[shapely.get_num_points(raw[rings]) > 3]  # noqa: PLR2004 - three corners and the first again
     points, ring = shapely.get_coordinates(raw[rings], return_index=True)
     polygons = shapely.polygons(shapely.linearrings(points, indices=ring)) if len(rings) else raw[rings]
-    valid = shapely.is_valid(polygons)
-    raw[rings[valid]] = polygons[valid]
-    kinds[rings[valid]] = "area"
-    crossing = [s.id for s in (extract.lines[row - len(extract.points)] for row in rings[~valid])]
-    findings.extend("sources.broken_ring", crossing, "a closed way that crosses itself; taken as a line")
-    findings.extend("sources.broken_ring", [f"relation/{n}" for n in sorted(extract.area_relations)], "an area whose rings do not close, cross, or lack members")
+    for row in np.flatnonzero(~shapely.is_valid(polygons)):
+        polygons[row] = geometry.areal(shapely.make_valid(polygons[row]))
+        what = "; mended" if polygons[row] is not None else ": taken as a line"
+        findings.add("sources.broken_ring", extract.lines[rings[row] - len(extract.points)].id, "a closed way that crosses itself" + what)
+    drawn = ~np.equal(polygons, None)
+    raw[rings[drawn]] = polygons[drawn]
+    kinds[rings[drawn]] = "area"
+    broken = [f"relation/{n}" for n in sorted(extract.area_relations)]
+    findings.extend("sources.broken_ring", broken, "an area whose rings do not close, cross, or lack members")
     everything = [*extract.points, *both]
     return gpd.GeoDataFrame(
         {"id": [s.id for s in everything], "tags": pd.Series([s.tags for s in everything], dtype=object), "kind": kinds}, geometry=raw, crs=CRS
