@@ -7,6 +7,7 @@ Never: joins two ways that do not share an OSM node, so a bridge does not touch 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import geopandas as gpd
 import numpy as np
@@ -105,6 +106,7 @@ def build(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane, walker: rule
 
     units = plane.units_per_metre_at(vertices["lat"].to_numpy())
     step = np.hypot(np.diff(x), np.diff(y)) / ((units[1:] + units[:-1]) / 2)
+    step[last[:-1]] = 0.0  # nobody walks from the end of one way to the start of the next, and the sum stays small enough to be exact
     walked = np.r_[0.0, np.cumsum(step)]
     points = end - begin + 1
     first = np.r_[0, np.cumsum(points)]
@@ -115,12 +117,13 @@ def build(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane, walker: rule
     used, index = np.unique(np.r_[node[begin], node[end]], return_inverse=True)
     where = np.zeros(len(ref), dtype=np.intp)
     where[node] = np.arange(len(node))
-    nodes = pd.DataFrame({"node": ref[used], "lon": vertices["lon"].to_numpy()[where[used]], "lat": vertices["lat"].to_numpy()[where[used]]})
+    lon, lat = vertices["lon"].to_numpy()[where], vertices["lat"].to_numpy()[where]
+    nodes = pd.DataFrame({"node": ref[used], "lon": lon[used], "lat": lat[used]})
     u, v = index[: len(begin)], index[len(begin) :]
     edges = _edges(ways, of_way, length, walker)
     edges = edges.assign(u=ref[node[begin]], v=ref[node[end]], u_index=u, v_index=v)
     nodes["component"], edges["component"], edges["island"] = _components(len(nodes), edges)
-    _twins(nodes, findings)
+    _twins(ref, lon, lat, findings)
     x, y = x[take], y[take]
     lines = shapely.linestrings(x, y, indices=np.repeat(np.arange(len(edges)), points))
     return Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=plane)
@@ -157,11 +160,15 @@ def _components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np
     return rank[label], rank[label[u]], island[label[u]]
 
 
-def _twins(nodes: pd.DataFrame, findings: Findings) -> None:
+def _twins(ref: Ints, lon: Floats, lat: Floats, findings: Findings) -> None:
     """Two nodes at one spot are not joined: often a mapping error, sometimes a bridge; either way the planner should know."""
-    place = np.round(nodes["lon"].to_numpy() * 1e7).astype(np.int64) * 3_600_000_001 + np.round(nodes["lat"].to_numpy() * 1e7).astype(np.int64)
-    order = np.argsort(place, kind="stable")
-    same = np.flatnonzero(place[order][1:] == place[order][:-1])
-    number = nodes["node"].to_numpy()
-    for row in same:
-        findings.add("network.duplicate_node", f"node/{number[order[row + 1]]}", f"at the same spot as node/{number[order[row]]}, not joined to it")
+    spot = np.round(lon * 1e7).astype(np.int64) * 3_600_000_001 + np.round(lat * 1e7).astype(np.int64)
+    ordered = np.sort(spot)
+    several = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(several):
+        return
+    rows = np.flatnonzero(np.isin(spot, several))
+    rows = rows[np.argsort(spot[rows], kind="stable")]
+    for one, other in pairwise(rows.tolist()):
+        if spot[one] == spot[other]:
+            findings.add("network.duplicate_node", f"node/{ref[other]}", f"at the same spot as node/{ref[one]}, not joined to it")
