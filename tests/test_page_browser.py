@@ -231,6 +231,22 @@ def test_minutes_are_never_rounded_into_the_other_verdict(visit: Callable[..., A
         assert card_rows(tab)["社区服务中心"][0] == f"{text} 分钟"
 
 
+def test_zones_go_by_their_names_worst_first(visit: Callable[..., Any], tmp_path: Path) -> None:
+    folder = fake_run.write(tmp_path / "run", 300)
+    zones = gpd.read_parquet(folder / "zones.parquet")
+    more = zones.assign(zone="way/8", name="空小区", buildings=0, met=0, gap=0, unmapped=0)
+    named = zones.assign(name="新名" + zones["zone"])
+    pd.concat([named, more]).to_parquet(folder / "zones.parquet")
+    tab = visit(path=circle_page.build(folder))
+    shares = tab.eval_on_selector_all("#zones td:nth-child(2)", "cells => cells.map(c => parseFloat(c.textContent))")
+    assert len(shares) == zones["zone"].nunique()  # a zone without homes has no share
+    assert shares == sorted(shares)
+    table = gpd.read_parquet(folder / "buildings.parquet")
+    row = table[table["compound"] != ""].iloc[0]
+    tab.goto(tab.url.split("#")[0] + address(row, card=True))
+    assert "新名" + row["compound"] in tab.locator("#card .facts").inner_text()
+
+
 def test_hostile_names_are_only_text(visit: Callable[..., Any], table: gpd.GeoDataFrame) -> None:
     tab = visit()
     for row in range(len(fake_run.HOSTILE)):

@@ -18,16 +18,22 @@ function verdictSummary(model, i) {
 const MARKS = ["✓", "✗", "⊘", "?"];
 const VERDICT_KEYS = ["met", "gap", "unreachable", "unmapped"];
 
+// The way from the door to the path is mostly the same for every service; then it is said once. Tenths of a metre, or nothing.
+function oneLeg(model, i) {
+  const legs = new Set(model.services.filter((s) => s.facility[i] >= 0 && s.leg[i] < 65535).map((s) => Math.round(s.leg[i] / 10)));
+  return legs.size === 1 ? [...legs][0] : null;
+}
+
 function serviceRow(place, service, i) {
   const verdict = verdictOf(service, i);
   const key = VERDICT_KEYS[verdict];
   const minutes = minutesOf(service, i);
   const reason = reasonOf(service, i);
-  const k = service.facility ? service.facility[i] : -1;
+  const k = service.facility[i];
   const notes = [];
   if (reason) notes.push(h("span", { class: "why" }, words.reason[reason] ? t(`reason.${reason}`) : reason));
   if (k >= 0) notes.push(h("span", {}, parts("card.nearest", { name: named(nameOf(place.facilities, k) || t("card.unnamed")) })));
-  if (service.leg && service.leg[i] < 65535 && k >= 0) notes.push(h("span", {}, t("card.leg", { n: whole(service.leg[i] / 10) })));
+  if (!oneLeg(place.model, i) && service.leg[i] < 65535 && k >= 0) notes.push(h("span", {}, t("card.leg", { n: whole(service.leg[i] / 10) })));
   if (fragileOf(service, i)) notes.push(h("span", { class: "fragile", title: t("card.fragile_long") }, `${t("card.fragile")}: ${t("card.fragile_long")}`));
   return [
     h(
@@ -48,7 +54,7 @@ function facts(place, i) {
   const rows = [];
   const add = (term, value) => value && rows.push(h("dt", {}, term), h("dd", {}, value));
   const use = listed(details, "use", i);
-  add(t("card.use"), use ? named(use) : "");
+  add(t("card.use"), use && use !== "yes" ? named(use) : "");
   add(t("card.levels"), details.levels[i] ? plain(details.levels[i] / 2) : "");
   const source = model.flags[i] >> 3;
   if (model.households[i]) add(t("card.households"), t(["card.estimate", "card.estimate", "card.ledger", "card.flats"][source], { n: plain(Math.round(model.households[i]) / 10) }));
@@ -57,8 +63,10 @@ function facts(place, i) {
   for (const column of Object.keys(details.lists)) {
     const zone = column.startsWith("zone_") && column !== "zone_compound" && column !== "zone_place" ? listed(details, column, i) : "";
     const layer = column.slice(5);
-    if (zone) add(words.zone[layer] ? t(`zone.${layer}`) : layer, named(place.zoneName?.(layer, zone) || zone));
+    if (zone) add(words.zone[layer] ? t(`zone.${layer}`) : layer, named(zone));
   }
+  const leg = oneLeg(model, i);
+  if (leg !== null) add(t("card.leg_term"), t("card.leg_metres", { n: whole(leg) }));
   const by = ["use", "area", "assumed"][(model.flags[i] >> 1) & 3];
   add(t("card.counted"), isCounted(model, i) ? t(`card.counted_${by}`) : t("card.counted_not"));
   return h("dl", { class: "facts" }, rows);

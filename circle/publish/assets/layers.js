@@ -104,6 +104,14 @@ function hitFacility(place, x, y, perPixel) {
   return found;
 }
 
+const LINE_CLASSES = ["line-met", "line-gap", "line-gap", "line-open"];
+
+// Where a line ends that stops so far before its goal; nothing where it would be shorter than that.
+function shortened([ax, ay], [bx, by], gap) {
+  const length = Math.hypot(bx - ax, by - ay);
+  return length > gap ? [bx - ((bx - ax) * gap) / length, by - ((by - ay) * gap) / length] : null;
+}
+
 // The chosen building's outline, and a dashed line to the nearest facility of each service (of the theme's alone, where one is chosen).
 function showChosen(place, i) {
   place.chosen ??= L.layerGroup().addTo(place.map);
@@ -127,9 +135,12 @@ function showChosen(place, i) {
     const k = service.facility[i];
     if (k < 0 || (typeof place.theme === "number" && service.index !== place.theme)) continue;
     const to = toLatLng(place, place.facilities.x[k], place.facilities.y[k]);
-    const verdict = verdictOf(service, i);
-    L.polyline([from, to], { ...quiet, className: "line-halo" }).addTo(place.chosen);
-    L.polyline([from, to], { ...quiet, className: isGap(verdict) ? "line-gap" : verdict === UNMAPPED ? "line-open" : "line-met" }).addTo(place.chosen);
+    const end = shortened(middleOf(place, i), [place.facilities.x[k], place.facilities.y[k]], 12 * 2 ** (20 - place.map.getZoom()));
+    if (end) {
+      const line = [from, toLatLng(place, ...end)];
+      L.polyline(line, { ...quiet, className: "line-halo" }).addTo(place.chosen);
+      L.polyline(line, { ...quiet, className: LINE_CLASSES[verdictOf(service, i)] }).addTo(place.chosen);
+    }
     L.circleMarker(to, { ...quiet, radius: 12, className: "line-end" }).addTo(place.chosen);
   }
 }

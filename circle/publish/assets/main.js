@@ -37,12 +37,19 @@ place.setEverything = (everything) => {
   renderLegend(place);
 };
 
+place.setZoneLayer = (layer) => {
+  place.zoneLayer = layer;
+  place.labels = null;
+  place.layers.all.forEach((sheet) => sheet.repaint());
+  renderZones(place);
+};
+
 place.zoomTo = (i) => {
   const bounds = boundsOf(place, place.model.shapes, i);
   if (!bounds) return;
   const zoom = Math.max(17, place.map.getZoom());
   // into the middle of what the card leaves free
-  const aside = matchMedia("(max-width: 820px)").matches ? 0 : -200;
+  const aside = matchMedia("(max-width: 820px)").matches ? 0 : 215;
   const middle = place.map.project(bounds.getCenter(), zoom).add([aside, 0]);
   place.map.setView(place.map.unproject(middle, zoom), zoom);
 };
@@ -120,12 +127,18 @@ function showWhole() {
   if (place.whole) place.map.fitBounds(place.whole, { animate: false, padding: [12, 12] });
 }
 
-// At first the map shows where 99 of 100 buildings lie: one farm far out would shrink the town.
+// At first the map shows where 99 of 100 counted buildings lie: one farm far out would shrink the town.
 function showMost() {
-  const { box, n } = place.model.shapes;
-  const drawn = [];
+  const { model } = place;
+  const { box, n } = model.shapes;
   const step = Math.ceil(n / 20000);
-  for (let i = 0; i < n; i += step) if (box[4 * i] <= box[4 * i + 2]) drawn.push(i);
+  const pick = (counted) => {
+    const rows = [];
+    for (let i = 0; i < n; i += step) if (box[4 * i] <= box[4 * i + 2] && (!counted || isCounted(model, i))) rows.push(i);
+    return rows;
+  };
+  const lived = pick(true);
+  const drawn = lived.length ? lived : pick(false);
   if (!drawn.length) return;
   const spread = (k) => Int32Array.from(drawn, (i) => box[4 * i + k]).sort();
   const at = (sorted, share) => sorted[Math.round(share * (sorted.length - 1))];
@@ -202,7 +215,19 @@ function readBackground({ header, sections }) {
 }
 
 function readZones({ header, sections }) {
-  return { list: header.zones.map((zone, row) => ({ ...zone, row })), shapes: readShapes(sections, "", header.n) };
+  const list = header.zones.map((zone, row) => ({ ...zone, row }));
+  const layers = [...new Set(list.filter((zone) => zone.layer !== "place" && zone.buildings > 0).map((zone) => zone.layer))];
+  place.zoneLayer = layers.includes("compound") ? "compound" : layers[0];
+  return { list, layers, shapes: readShapes(sections, "", header.n) };
+}
+
+// The tables name a building's zones by id; people know them by name.
+function nameZones(zones, details) {
+  const names = new Map(zones.list.filter((zone) => zone.name).map((zone) => [`${zone.layer} ${zone.zone}`, zone.name]));
+  for (const column of Object.keys(details.lists)) {
+    const layer = column.replace("zone_", "");
+    details.lists[column] = details.lists[column].map((id) => names.get(`${layer} ${id}`) || id);
+  }
 }
 
 function openMap() {
@@ -223,6 +248,7 @@ function openMap() {
 function listen() {
   const { map } = place;
   map.on("moveend", writeAddress);
+  map.on("zoomend", () => showChosen(place, place.building));
   map.on("click", (event) => {
     const found = hit(place, event.latlng);
     if (found.facility !== undefined) place.chooseFacility(found.facility);
@@ -281,6 +307,7 @@ async function open() {
   renderLegend(place);
   await frame();
   readDetails(await blocks.details, place.model);
+  nameZones(place.zones, place.model.details);
   listen();
   renderAll();
   place.opened = true;

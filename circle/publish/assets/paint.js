@@ -140,11 +140,13 @@ function paintGround(ctx, place, view, palette) {
 
 // Walls and fences lie over the buildings' ground but under their colour; zones are only hinted at.
 function paintBarriers(ctx, place, view, palette) {
-  if (place.zones && view.zoom >= 13) {
+  if (place.zoneLayer && view.zoom >= 13) {
     ctx.strokeStyle = palette.zone;
     ctx.lineWidth = 1;
     ctx.setLineDash([5, 4]);
-    inBatches(ctx, place.zones.shapes, view, 4, true, () => ctx.stroke());
+    ctx.beginPath();
+    inView(place.zones.shapes, view, 4, (i) => place.zones.list[i].layer === place.zoneLayer && trace(ctx, place.zones.shapes, i, view, true));
+    ctx.stroke();
     ctx.setLineDash([]);
   }
   if (!place.background || view.zoom < 15) return;
@@ -249,12 +251,18 @@ const shownFacility = (place, k) => {
   return service < place.model.services.length && (typeof place.theme !== "number" || service === place.theme);
 };
 
+function badgeSize(place, zoom) {
+  if (zoom >= 18) return 20;
+  if (zoom >= 17) return 17;
+  return zoom >= (typeof place.theme === "number" ? 15 : 16) ? 14 : 0;
+}
+
 function paintMarks(ctx, place, view, palette) {
   paintLabels(ctx, place, view, palette);
   const { facilities } = place;
   if (!facilities) return;
   const few = typeof place.theme === "number";
-  const size = view.zoom >= 18 ? 20 : view.zoom >= 17 ? 17 : view.zoom >= (few ? 15 : 16) ? 14 : 0;
+  const size = badgeSize(place, view.zoom);
   const dot = few ? (view.zoom >= 14 ? 3 : 1.8) : view.zoom >= 15 ? 2.2 : 0;
   const pad = 12 / view.scale;
   const east = view.x + view.width / view.scale + pad, south = view.y + view.height / view.scale + pad;
@@ -278,34 +286,48 @@ function paintMarks(ctx, place, view, palette) {
 
 // Street and zone names, placed once per zoom for the whole place, so that neighbouring tiles agree. Longer streets come first.
 function placeLabels(ctx, place, zoom, scale) {
-  const taken = new Set(), placed = [], near = new Map();
-  const free = (x, y, w, h) => {
+  const taken = new Set(), badges = new Set(), placed = [], near = new Map();
+  const cellsOf = (x, y, w, h) => {
     const cells = [];
-    for (let cx = Math.floor((x - w / 2) / 24); cx <= Math.floor((x + w / 2) / 24); cx++) {
-      for (let cy = Math.floor((y - h / 2) / 24); cy <= Math.floor((y + h / 2) / 24); cy++) cells.push(`${cx} ${cy}`);
+    for (let cx = Math.floor((x - w / 2) / 8); cx <= Math.floor((x + w / 2) / 8); cx++) {
+      for (let cy = Math.floor((y - h / 2) / 8); cy <= Math.floor((y + h / 2) / 8); cy++) cells.push(cx * 1e6 + cy);
     }
-    if (cells.some((cell) => taken.has(cell))) return false;
+    return cells;
+  };
+  const free = (x, y, w, h, overBadges) => {
+    const cells = cellsOf(x, y, w, h);
+    if (cells.some((cell) => taken.has(cell) || (!overBadges && badges.has(cell)))) return false;
     cells.forEach((cell) => taken.add(cell));
     return true;
   };
-  const put = (text, kind, x, y, angle, most, font) => {
+  const badge = badgeSize(place, zoom);
+  for (let k = 0; badge && k < (place.facilities?.n || 0); k++) {
+    if (shownFacility(place, k)) cellsOf(place.facilities.x[k] * scale, place.facilities.y[k] * scale, badge - 2, badge - 2).forEach((cell) => badges.add(cell));
+  }
+  const put = (text, kind, x, y, angle, most, font, overBadges = false) => {
     ctx.font = font;
     const width = ctx.measureText(text).width + 6;
-    if (width > most) return;
+    if (width > most) return false;
     const w = Math.abs(width * Math.cos(angle)) + Math.abs(14 * Math.sin(angle)), h = Math.abs(width * Math.sin(angle)) + Math.abs(14 * Math.cos(angle));
     const others = near.get(text) || [];
-    if (others.some(([ox, oy]) => Math.hypot(x * scale - ox, y * scale - oy) < 260)) return;
-    if (!free(x * scale, y * scale, w, h)) return;
+    if (others.some(([ox, oy]) => Math.hypot(x * scale - ox, y * scale - oy) < 260)) return false;
+    if (!free(x * scale, y * scale, w, h, overBadges)) return false;
     near.set(text, [...others, [x * scale, y * scale]]);
     placed.push({ text, kind, x, y, angle, w, h, font });
+    return true;
   };
   const family = getComputedStyle(document.body).fontFamily;
-  if (place.zones && zoom >= 15) {
-    for (const zone of place.zones.list) {
-      const { box } = place.zones.shapes;
-      const [west, north, east, south] = [0, 1, 2, 3].map((k) => box[4 * zone.row + k]);
-      if (zone.layer !== "place" && west <= east) put(zone.name, "zone", (west + east) / 2, (north + south) / 2, 0, (east - west) * scale * 1.6, `600 12px ${family}`);
-    }
+  // zones with most gaps first: theirs are the names that must not be missing
+  const zones = place.zoneLayer && zoom >= 15 ? place.zones.list.filter((zone) => zone.layer === place.zoneLayer).sort((a, b) => b.gap - a.gap) : [];
+  for (const zone of zones) {
+    const { box } = place.zones.shapes;
+    const [west, north, east, south] = [0, 1, 2, 3].map((k) => box[4 * zone.row + k]);
+    if (west > east) continue;
+    // the middle, or a height above or below it where no badge stands, or just outside; if all are taken, over the badges
+    const half = ((south - north) * scale) / 2;
+    const at = (shift, over) => put(zone.name, "zone", (west + east) / 2, (north + south) / 2 + shift / scale, 0, Math.max(80, (east - west) * scale * 1.6), `600 12px ${family}`, over);
+    const shifts = [0, -10, 10, -20, 20, -30, 30, -40, 40].filter((shift) => Math.abs(shift) < half);
+    if (![...shifts, -half - 9, half + 9].some((shift) => at(shift, false))) at(0, true);
   }
   const streets = place.background?.streets;
   if (streets && zoom >= 15) {
@@ -322,12 +344,13 @@ function placeLabels(ctx, place, zoom, scale) {
 function paintLabels(ctx, place, view, palette) {
   if (view.zoom < 15) return;
   place.labels ??= new Map();
-  if (!place.labels.has(view.zoom)) place.labels.set(view.zoom, placeLabels(ctx, place, view.zoom, view.scale));
+  const key = `${view.zoom} ${place.theme}`;
+  if (!place.labels.has(key)) place.labels.set(key, placeLabels(ctx, place, view.zoom, view.scale));
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   ctx.lineJoin = "round";
   ctx.strokeStyle = palette.halo;
-  for (const label of place.labels.get(view.zoom)) {
+  for (const label of place.labels.get(key)) {
     const x = (label.x - view.x) * view.scale, y = (label.y - view.y) * view.scale;
     if (x < -label.w || y < -label.h || x > view.width + label.w || y > view.height + label.h) continue;
     ctx.save();

@@ -1,8 +1,10 @@
 // Title, headline, themes with their shares, legend, zones, method.
 
-function placeName(meta) {
+// The place's own name; else that of the one community in it; else the file's.
+function placeName({ meta, zones }) {
+  const communities = (zones?.list || []).filter((zone) => zone.layer === "community" && zone.name);
   const input = meta.inputs[0]?.file || "";
-  return meta.place || input.replace(/(\.osm)?(\.(pbf|gz|bz2|osm))?$/i, "").replace(/[_]+/g, " ");
+  return meta.place || (communities.length === 1 ? communities[0].name : "") || input.replace(/(\.osm)?(\.(pbf|gz|bz2|osm))?$/i, "").replace(/[_]+/g, " ");
 }
 
 function dataDate(meta) {
@@ -12,7 +14,7 @@ function dataDate(meta) {
 
 function renderHead(place) {
   const { meta } = place;
-  const name = placeName(meta);
+  const name = placeName(place);
   const title = label(meta.standard.title) || meta.standard.name;
   document.title = [title, name].filter(Boolean).join(" · ");
   fill("title", title);
@@ -146,12 +148,10 @@ const ZONE_ROWS = 60;
 
 function renderZones(place) {
   const section = document.getElementById("zones");
-  const list = (place.zones?.list || []).filter((zone) => zone.layer !== "place" && zone.buildings > 0);
-  section.hidden = !list.length;
-  if (!list.length) return;
-  const layers = [...new Set(list.map((zone) => zone.layer))];
-  place.zoneLayer = layers.includes(place.zoneLayer) ? place.zoneLayer : layers[0];
-  const shown = list.filter((zone) => zone.layer === place.zoneLayer).sort((a, b) => a.met / a.buildings - b.met / b.buildings || b.buildings - a.buildings);
+  const { list, layers } = place.zones;
+  section.hidden = !layers.length;
+  if (!layers.length) return;
+  const shown = list.filter((zone) => zone.layer === place.zoneLayer && zone.buildings > 0).sort((a, b) => a.met / a.buildings - b.met / b.buildings || b.buildings - a.buildings);
   const name = (layer) => (words.zone[layer] ? t(`zone.${layer}`) : layer);
   const head = ["name", "met", "gap", "buildings"].map((key) => h("th", { scope: "col" }, t(`zone.${key}`)));
   const rows = shown.slice(0, ZONE_ROWS).map((zone) =>
@@ -170,7 +170,7 @@ function renderZones(place) {
       "div",
       { class: "row" },
       h("h2", { id: "zones-title" }, t("zone.title")),
-      h("div", { class: "switch", role: "group", "aria-labelledby": "zones-title" }, layers.map((layer) => h("button", { type: "button", "aria-pressed": String(layer === place.zoneLayer), on: { click: () => { place.zoneLayer = layer; renderZones(place); } } }, name(layer)))),
+      h("div", { class: "switch", role: "group", "aria-labelledby": "zones-title" }, layers.map((layer) => h("button", { type: "button", "aria-pressed": String(layer === place.zoneLayer), on: { click: () => place.setZoneLayer(layer) } }, name(layer)))),
     ),
     h("table", { class: "zones" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
     shown.length > ZONE_ROWS ? h("p", { class: "note" }, t("zone.rest", { n: whole(shown.length - ZONE_ROWS) })) : null,

@@ -4,13 +4,29 @@ const PRINT_WIDTH = 1120;
 const PRINT_HEIGHT = 700;
 const PRINT_ROWS = 40;
 
+// What the screen shows, without the empty land around the buildings.
+function printWindow(place) {
+  const bounds = place.map.getBounds();
+  const shown = [...toUnits(place, bounds.getNorthWest()), ...toUnits(place, bounds.getSouthEast())];
+  const all = [Infinity, Infinity, -Infinity, -Infinity];
+  const { box } = place.model.shapes;
+  within(place.model.shapes, ...shown, (i) => {
+    for (let k = 0; k < 2; k++) {
+      all[k] = Math.min(all[k], box[4 * i + k]);
+      all[k + 2] = Math.max(all[k + 2], box[4 * i + k + 2]);
+    }
+  });
+  if (!(all[0] < all[2])) return shown;
+  const rim = 0.03 * Math.max(all[2] - all[0], all[3] - all[1]);
+  return [0, 1, 2, 3].map((k) => (k < 2 ? Math.max(shown[k], all[k] - rim) : Math.min(shown[k], all[k] + rim)));
+}
+
 function printPicture(place) {
-  const size = place.map.getSize();
-  const zoom = place.map.getZoom() + Math.log2(Math.min(PRINT_WIDTH / size.x, PRINT_HEIGHT / size.y));
-  const scale = 2 ** (zoom - 20);
-  const centre = toUnits(place, place.map.getCenter());
+  const [west, north, east, south] = printWindow(place);
+  const scale = Math.min(PRINT_WIDTH / (east - west), PRINT_HEIGHT / (south - north));
+  const zoom = 20 + Math.log2(scale);
   const view = {
-    x: centre[0] - PRINT_WIDTH / scale / 2, y: centre[1] - PRINT_HEIGHT / scale / 2, scale, width: PRINT_WIDTH, height: PRINT_HEIGHT,
+    x: (west + east - PRINT_WIDTH / scale) / 2, y: (north + south - PRINT_HEIGHT / scale) / 2, scale, width: PRINT_WIDTH, height: PRINT_HEIGHT,
     zoom, metre: place.unitsPerMetre * scale, ratio: 2, paper: true,
   };
   const canvas = h("canvas", { id: "print-map" });
@@ -42,13 +58,17 @@ function paintScale(ctx, view) {
 function preparePrint(place) {
   const { meta, model } = place;
   const { rows } = worstBuildings(model, PRINT_ROWS, typeof place.theme === "number" ? model.services[place.theme] : null);
-  const head = [t("zone.name"), ...model.services.map((s) => label(s.label))];
+  const head = [t("zone.name"), ...model.services.map((s) => `${label(s.label)} (${t("theme.limit", { n: plain(s.limit) })})`)];
   const cells = (s, i) => {
     const verdict = verdictOf(s, i);
     const minutes = minutesOf(s, i);
     return h("td", { class: isGap(verdict) ? "over" : null }, verdict === UNMAPPED ? "?" : minutesText(minutes, s.limit, verdict));
   };
-  const body = rows.map((i) => h("tr", {}, h("th", { scope: "row" }, named(shortName(place, i))), model.services.map((s) => cells(s, i))));
+  const compoundOf = (i) => {
+    const compound = listed(model.details, "compound", i);
+    return compound && !shortName(place, i).includes(compound) ? [" · ", named(compound)] : null;
+  };
+  const body = rows.map((i) => h("tr", {}, h("th", { scope: "row" }, named(shortName(place, i)), compoundOf(i)), model.services.map((s) => cells(s, i))));
   const block = meta.summary.shares.all?.buildings;
   fill(
     "print",
