@@ -10,7 +10,7 @@ Edges on an island of the network are taken only where no connected edge lies wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ Shapes = NDArray[np.object_]
 
 KINDS = ("building", "facility", "candidate")
 FLAGS = ("", "far", "island")
+AT_NODE_M = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,20 @@ def link(shapes: Shapes, network: Network, *, every: bool = False) -> Links:
 
     Returns
     -------
-    Links, sorted by shape and leg. A shape without any edge within `far_reach_m` has none.
+    Links, sorted by shape and leg. A shape without any edge within `far_reach_m` has none. Each of several doors has links of its own: the
+    one farther from the street may be the nearer to where one goes.
     """
+    several = (shapely.get_type_id(shapes) == shapely.GeometryType.MULTIPOINT) & (shapely.get_num_geometries(shapes) > 1)
+    if not several.any():
+        return _link(shapes, network, every=every)
+    doors, owner = shapely.get_parts(shapes[several], return_index=True)
+    links = _link(np.concatenate([shapes[~several], doors]), network, every=every)
+    row = np.concatenate([np.flatnonzero(~several), np.flatnonzero(several)[owner]])[links.row]
+    return _joined([replace(links, row=row)])
+
+
+def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
+    """Links of shapes that are one point, line or area each."""
     rule = rules.settings("linkage")
     passable = np.isfinite(np.minimum(network.edges["seconds_forward"].to_numpy(), network.edges["seconds_backward"].to_numpy()))
     island = network.edges["island"].to_numpy()
@@ -210,14 +223,17 @@ def _offset(lines: Shapes, points: Floats, network: Network, edges: Ints) -> Flo
     if not len(lines):
         return np.empty(0)
     share = side_by_side(lambda a, b: shapely.line_locate_point(a, shapely.points(b), normalized=True), lines, points)
-    return np.clip(share, 0.0, 1.0) * network.edges["length_m"].to_numpy()[edges]
+    length = network.edges["length_m"].to_numpy()[edges]
+    offset = np.clip(share, 0.0, 1.0) * length
+    # A hair's breadth from a node is at the node: else one could not step off the end of an edge that is one-way.
+    return np.where(offset <= AT_NODE_M, 0.0, np.where(offset >= length - AT_NODE_M, length, offset))
 
 
 def _node(edges: Ints, offset: Floats, network: Network) -> Ints:
     """The node that a link sits on, or −1 between nodes."""
     length = network.edges["length_m"].to_numpy()[edges]
     u, v = network.edges["u_index"].to_numpy()[edges], network.edges["v_index"].to_numpy()[edges]
-    return np.where(offset <= 1e-6, u, np.where(offset >= length - 1e-6, v, -1 - np.arange(len(edges))))  # noqa: PLR2004
+    return np.where(offset <= 0, u, np.where(offset >= length, v, -1 - np.arange(len(edges))))
 
 
 def _stretches(
