@@ -23,7 +23,8 @@ CRS = "EPSG:4326"
 def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
     """Points, lines and areas of an extract as one table: `id`, `tags`, `kind` (point, line, area), geometry.
 
-    A closed line is an area. One that crosses itself is mended and a finding; where no area is left it stays a line.
+    A closed line is an area. One that crosses itself is mended and a finding; where no area is left it stays a line, which is a finding
+    where only an area makes sense.
     """
     both = [*extract.lines, *extract.areas]
     raw = geometry.shapes([s.wkb for s in (*extract.points, *both)])
@@ -34,11 +35,14 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
     polygons = shapely.polygons(shapely.linearrings(points, indices=ring)) if len(rings) else raw[rings]
     for row in np.flatnonzero(~shapely.is_valid(polygons)):
         polygons[row] = geometry.areal(shapely.make_valid(polygons[row]))
-        what = "; mended" if polygons[row] is not None else ": taken as a line"
-        findings.add("sources.broken_ring", extract.lines[rings[row] - len(extract.points)].id, "a closed way that crosses itself" + what)
+        if polygons[row] is not None:
+            crossing = extract.lines[rings[row] - len(extract.points)].id
+            findings.add("sources.broken_ring", crossing, "a closed way that crosses itself; mended")
     drawn = ~np.equal(polygons, None)
     raw[rings[drawn]] = polygons[drawn]
     kinds[rings[drawn]] = "area"
+    open_ = [s.id for s, kind in zip(extract.lines, kinds[len(extract.points) :], strict=False) if kind == "line" and "landuse" in s.tags]
+    findings.extend("sources.broken_ring", open_, "an outline of landuse that encloses nothing; taken as a line")
     broken = [f"relation/{n}" for n in sorted(extract.area_relations)]
     findings.extend("sources.broken_ring", broken, "an area whose rings do not close, cross, or lack members")
     everything = [*extract.points, *both]
