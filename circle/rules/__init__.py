@@ -13,6 +13,7 @@ from circle.rules.places import (
     FindingText,
     area_use,
     area_use_keys,
+    background_keys,
     background_kind,
     building_use,
     building_use_keys,
@@ -20,6 +21,7 @@ from circle.rules.places import (
     findings,
     settings,
     zone_layer,
+    zone_layer_keys,
     zone_layers,
 )
 from circle.rules.walking import Passage, Walker, walk_base_keys, walk_keys, walkability, walkers, way_classes
@@ -33,6 +35,7 @@ __all__ = [
     "Walker",
     "area_use",
     "area_use_keys",
+    "background_keys",
     "background_kind",
     "building_use",
     "building_use_keys",
@@ -51,5 +54,6 @@ __all__ = [
     "walkers",
     "way_classes",
     "zone_layer",
+    "zone_layer_keys",
     "zone_layers",
 ]

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from circle.errors import RuleError
 from circle.rules.loading import RULES, Condition, Label, Reader, condition, has, read_toml, suggest
-from circle.rules.walking import walkability
+from circle.rules.walking import walk_keys, walkability
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,11 @@ def zone_layer(tags: Mapping[str, str]) -> str | None:
     return next((z.layer for z in _places().zones if z.when.holds(tags)), None)
 
 
+def zone_layer_keys() -> tuple[str, ...]:
+    """Every OSM key that `zone_layer` looks at, sorted."""
+    return tuple(sorted(set().union(*(zone.when.looks_at() for zone in _places().zones))))
+
+
 def zone_layers() -> dict[str, Label]:
     """All layers of zones, the smallest first."""
     return dict(_places().layers)
@@ -125,6 +130,11 @@ def background_kind(tags: Mapping[str, str]) -> str | None:
     """
     kind = next((b.layer for b in _places().background if b.when.holds(tags)), None)
     return None if kind == "road" and walkability(tags).walkable else kind
+
+
+def background_keys() -> tuple[str, ...]:
+    """Every OSM key that `background_kind` looks at, sorted."""
+    return tuple(sorted(set(walk_keys()).union(*(layer.when.looks_at() for layer in _places().background))))
 
 
 def door(tags: Mapping[str, str], *, facility: bool = False) -> bool:

@@ -100,7 +100,8 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     plane = Plane((extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2)
     around = surroundings.shapes(extract, findings)
     table = building_table.table(ids, outlines, tags, surroundings.landuse(around), plane)
-    candidates = [facility_table.Candidate(*row) for row in zip(around["id"], around["tags"], around["kind"], around.geometry, strict=True)]
+    offering = around[around["offers"]]
+    candidates = [facility_table.Candidate(*row) for row in zip(offering["id"], offering["tags"], offering["kind"], offering.geometry, strict=True)]
     candidates += _named_buildings(ids, outlines, tags)
     facilities = facility_table.table(candidates, services, plane, findings)
     table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
@@ -172,7 +173,7 @@ def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> 
         }
     )
     of_vertex = np.repeat(walkable, counts)
-    refs = np.fromiter((ref for refs in extract.walk_refs for ref in refs), dtype=np.int64, count=int(counts.sum()))
+    refs = np.frombuffer(extract.walk_refs, dtype=np.int64) if len(extract.walk_refs) else np.empty(0, dtype=np.int64)
     vertices = pd.DataFrame({"node": refs[of_vertex], "lon": coordinates[of_vertex, 0], "lat": coordinates[of_vertex, 1]})
     squares = [(relation, passages[code], rings) for relation, code, rings in extract.square_rings if passages[code].walkable]
     if squares:

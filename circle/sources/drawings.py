@@ -14,6 +14,7 @@ import bz2
 import gzip
 import re
 import tempfile
+from array import array
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -173,7 +174,7 @@ def _struck_out(path: Path) -> set[tuple[str, int]]:
 def restore(extract: Extract) -> None:
     """Give the objects of a drawing their own ids again."""
     extract.walk_id[:] = map(_own, extract.walk_id)
-    extract.walk_refs[:] = [[_own(ref) for ref in refs] for refs in extract.walk_refs]
+    extract.walk_refs = array("q", [_own(ref) for ref in extract.walk_refs])
     extract.building_id[:] = map(_own, extract.building_id)
     extract.building_outers[:] = map(_own, extract.building_outers)
     extract.building_relations = {_own(n): (tags, [_own(way) for way in ways]) for n, (tags, ways) in extract.building_relations.items()}

@@ -10,6 +10,7 @@ nothing but an address or a name, are never listed. Coordinates are left to libo
 from __future__ import annotations
 
 import gc
+from array import array
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,8 +21,9 @@ import osmium
 
 from circle import rules
 from circle.errors import Finding, Findings, PlaceError, SourceError
-from circle.sources import drawings
+from circle.sources import aside, drawings
 
+EPOCH = 1970  # the year that an object without a timestamp carries
 UNDEFINED = 2_147_483_647  # libosmium's coordinate of a node that it has not seen
 BACKGROUND_KEYS = ("landuse", "leisure", "natural", "waterway", "railway", "barrier", "boundary", "place", "man_made")
 NODE_KEYS = ("entrance", "barrier")
@@ -34,12 +36,13 @@ STREET_KEYS = ("highway", "name", "surface", "oneway", "lanes", "maxspeed", "foo
 
 @dataclass(slots=True)
 class Shape:
-    """One object other than a building or way: its id, tags asked for, and geometry as WKB."""
+    """One object other than a building or street: its id, tags, geometry as WKB, and whether a tag of it may make it a facility."""
 
     id: str
     tags: dict[str, str]
     wkb: str
     closed: bool = False
+    offers: bool = False
 
 
 BuildingTags = tuple[str, str | None, str | None, str | None, dict[str, str] | None]
@@ -49,7 +52,7 @@ BuildingTags = tuple[str, str | None, str | None, str | None, dict[str, str] | N
 class Extract:
     """What one pass over a file brought.
 
-    `walk_*`: one entry per walkable way: id, code of its tag combination (`combos`), name, WKB line and node ids.
+    `walk_*`: one entry per street: id, code of its tag combination (`combos`), name, WKB line; node ids one street after the other.
     `building_*`: one entry per building: OSM number, way or relation, `(use, name, house number, storeys, all tags or None)`, WKB; tags
     are None where the first four and an address are all there is.
     `building_relations`: tags and member ways of every building relation; `member_lines`: the lines of those that libosmium could not
@@ -61,7 +64,7 @@ class Extract:
     walk_combo: list[int] = field(default_factory=list)
     walk_name: list[str | None] = field(default_factory=list)
     walk_wkb: list[str] = field(default_factory=list)
-    walk_refs: list[list[int]] = field(default_factory=list)
+    walk_refs: array[int] = field(default_factory=lambda: array("q"))
     building_id: list[int] = field(default_factory=list)
     building_is_way: list[bool] = field(default_factory=list)
     building_tags: list[BuildingTags] = field(default_factory=list)
@@ -76,6 +79,7 @@ class Extract:
     areas: list[Shape] = field(default_factory=list)
     box: tuple[float, float, float, float] | None = None
     data_date: str | None = None
+    newest: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     relations: int = 0
     objects: int = 0
     synthetic: bool = False
@@ -119,15 +123,29 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
 def _read(path: Path, services: Collection[str], progress: Callable[[int], None] | None) -> Extract:
     """Read as it stands; a drawing, a file that is not sorted, or one with several versions is made plain first."""
     try:
-        return _Reader(path, services, progress).run()
+        return _dated(aside.both(path, services, progress) if aside.worthwhile(path) else part(path, services, progress))
     except drawings.NotPlain:
         findings = Findings()
         with drawings.plain(path, findings) as straight:
-            extract = _Reader(straight, services, progress, again=True).run()
+            extract = _dated(_Reader(straight, services, progress, again=True).run())
         drawings.restore(extract)
         findings.items.extend(Finding(f.code, drawings.own_names(f.id), drawings.own_names(f.detail)) for f in extract.findings)
         extract.findings = findings
         return extract
+
+
+def part(path: Path, services: Collection[str], progress: Callable[[int], None] | None = None, which: str = "all") -> Extract:
+    """One reading: `all`, only the `streets` (the `walk_*` fields), or the `others` (everything but those)."""
+    return _Reader(path, services, progress, part=which).run()
+
+
+def _dated(extract: Extract) -> Extract:
+    """The date of the data: what the header says, else the newest edit."""
+    if extract.newest.year == EPOCH:
+        extract.findings.add("sources.no_timestamps", "", "no object says when it was last edited")
+    elif extract.data_date is None:
+        extract.data_date = extract.newest.isoformat().replace("+00:00", "Z")
+    return extract
 
 
 def _first_line(trouble: BaseException) -> str:
@@ -137,8 +155,9 @@ def _first_line(trouble: BaseException) -> str:
 class _Reader:
     """The three passes and what they carry; alive during one call of `read`."""
 
-    def __init__(self, path: Path, services: Collection[str], progress: Callable[[int], None] | None, *, again: bool = False) -> None:
+    def __init__(self, path: Path, services: Collection[str], progress: Callable[[int], None] | None, *, again: bool = False, part: str = "all") -> None:
         self.path = path
+        self.streets, self.others = part in {"all", "streets"}, part in {"all", "others"}
         self.again = again  # the file was made plain already
         self.mixed = not path.name.lower().endswith(".pbf")  # XML may hold deleted objects without being a history file
         self.absent: list[int] = []
@@ -159,21 +178,20 @@ class _Reader:
         self.other_keys = tuple(sorted(asked - {"highway"}))
         self.point_keys = tuple(dict.fromkeys(("highway", *NODE_KEYS, *sorted(set(self.anchors) - {"building"}))))
         self.shape_keys = sorted({*asked, *self.walk_base, "building", "highway"})
-        self.newest = datetime(1970, 1, 1, tzinfo=UTC)
-        self.undated = True
+        if not self.others:
+            self.shape_keys = sorted({"highway", *self.walk_base})
 
     def run(self) -> Extract:
         out = self.out
         self._header()
-        self._relations()
+        if self.others:
+            self._relations()
         self._nodes_and_ways()
+        if not self.others:
+            return out
         if not self.again and (drawings.repeated(out, self.in_parts) or drawings.come_later(self.path, out, self.absent)):
             raise drawings.NotPlain
         self._areas()
-        if self.undated:
-            out.findings.add("sources.no_timestamps", "", "no object says when it was last edited")
-        elif out.data_date is None:
-            out.data_date = self.newest.isoformat().replace("+00:00", "Z")
         return out
 
     def _header(self) -> None:
@@ -203,7 +221,7 @@ class _Reader:
         """Second pass: everything that has a tag we ask for."""
         located = osmium.NodeLocationsForWays(self.locations)
         located.ignore_errors()
-        points = osmium.filter.KeyFilter(*self.point_keys).enable_for(osmium.osm.NODE)
+        points = osmium.filter.KeyFilter(*self.point_keys).enable_for(osmium.osm.NODE) if self.others else osmium.filter.EntityFilter(osmium.osm.WAY)
         shapes = osmium.filter.KeyFilter(*self.shape_keys).enable_for(osmium.osm.WAY)
         seen, way, mixed = 0, osmium.osm.Way, self.mixed
         with osmium.io.Reader(str(self.path), osmium.osm.NODE | osmium.osm.WAY) as reader:
@@ -254,28 +272,29 @@ class _Reader:
 
     def _date(self, thing: Any) -> None:
         stamp = thing.timestamp
-        if stamp.year > 1970:
-            self.undated = False
-            if stamp > self.newest:
-                self.newest = stamp
+        if stamp > self.out.newest:
+            self.out.newest = stamp
 
     def _node(self, node: Any) -> None:
         found, _ = _asked(node.tags, self.point_keys)
-        for key, value in found.items():
-            if key in NODE_KEYS or self._anchored(key, value):
-                break
-        else:
+        offers = self._offers(found)
+        if not offers and found.keys().isdisjoint(NODE_KEYS):
             return
         if not node.location.valid():
             self.out.findings.add("sources.invalid_location", f"node/{node.id}")
             return
         self._date(node)
-        self.out.points.append(Shape(f"node/{node.id}", dict(node.tags), self.wkb.create_point(node)))
+        self.out.points.append(Shape(f"node/{node.id}", dict(node.tags), self.wkb.create_point(node), offers=offers))
 
     def _anchored(self, key: str, value: str) -> bool:
         """Whether this tag may make an object a facility of a wanted service."""
         values = self.anchors.get(key, frozenset())
         return value in values or "*" in values or (";" in value and any(part.strip() in values for part in value.split(";")))
+
+    def _offers(self, tags: dict[str, str]) -> bool:
+        """Whether a tag of these may make an object a facility of a wanted service."""
+        anchors = self.anchors
+        return any([key in anchors and self._anchored(key, value) for key, value in tags.items()])
 
     def _way(self, way: Any) -> None:
         out = self.out
@@ -284,32 +303,34 @@ class _Reader:
         if get("building", None) is not None:
             described = _building_tags(tags)
             everything = described[4]
-            self._building_way(way, described)
-            if everything is not None and not everything.keys().isdisjoint(self.walk_base | {"highway"}):
+            if self.others:
+                self._building_way(way, described)
+            if self.streets and everything is not None and not everything.keys().isdisjoint(self.walk_base | {"highway"}):
                 self._walk(way, everything, self._line(way))
             return
-        line = self._line(way)
         highway = get("highway", None)
         if highway is None:
             found = dict(tags)
-            if not found.keys().isdisjoint(self.walk_base):
-                self._walk(way, found, line)
-            if line is not None and not found.keys().isdisjoint(self.asked):
-                out.lines.append(Shape(f"way/{way.id}", found, line, way.ends_have_same_location()))
+            street = self.streets and not found.keys().isdisjoint(self.walk_base)
+            shown = self.others and not found.keys().isdisjoint(self.asked)
+        else:
+            street = self.streets
+            shown = self.others and (self._anchored("highway", highway) or any([get(key, None) is not None for key in self.other_keys]))
+            found = dict(tags) if shown else _asked(tags, self.street_keys)[0] if street else {}
+        if not street and not shown:
             return
-        found, complete = _asked(tags, self.street_keys)
-        self._walk(way, found, line)
-        if line is None or (complete and found.keys().isdisjoint(self.other_keys) and not self._anchored("highway", highway)):
-            return
-        if self._anchored("highway", highway) or any(get(key, None) is not None for key in self.other_keys):
-            out.lines.append(Shape(f"way/{way.id}", dict(tags), line, way.ends_have_same_location()))
+        line = self._line(way)
+        if street:
+            self._walk(way, found, line)
+        if shown and line is not None:
+            out.lines.append(Shape(f"way/{way.id}", found, line, way.ends_have_same_location(), self._offers(found)))
 
     def _walk(self, way: Any, tags: dict[str, str], line: str | None) -> None:
         out = self.out
         walk_keys = self.walk_keys
         combo = out.combo(tuple([item for item in tags.items() if item[0] in walk_keys]))
         name = tags.get("name")
-        if self.undated or self.out.data_date is None:
+        if out.data_date is None or out.newest.year == EPOCH:
             self._date(way)
         runs = [(line, [node.ref for node in way.nodes])] if line is not None else []
         if line is None:  # a way with nodes missing is walked where it is known, never across the hole
@@ -320,7 +341,7 @@ class _Reader:
             out.walk_combo.append(combo)
             out.walk_name.append(name)
             out.walk_wkb.append(wkb)
-            out.walk_refs.append(refs)
+            out.walk_refs.extend(refs)
 
     def _building_way(self, way: Any, described: BuildingTags) -> None:
         out = self.out
@@ -412,7 +433,7 @@ class _Reader:
         else:
             everything = dict(area.tags)
             if not everything.keys().isdisjoint(self.asked):
-                out.areas.append(Shape(f"relation/{number}", everything, wkb, closed=True))
+                out.areas.append(Shape(f"relation/{number}", everything, wkb, closed=True, offers=self._offers(everything)))
         if "highway" in everything:
             combo = out.combo(tuple([item for item in everything.items() if item[0] in self.walk_keys]))
             rings = [[(n.ref, n.lon, n.lat) for n in ring] for outer in area.outer_rings() for ring in (outer, *area.inner_rings(outer))]

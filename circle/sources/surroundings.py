@@ -6,6 +6,9 @@ Never: judges walking or services.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -47,7 +50,14 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
     findings.extend("sources.broken_ring", broken, "an area whose rings do not close, cross, or lack members")
     everything = [*extract.points, *both]
     return gpd.GeoDataFrame(
-        {"id": [s.id for s in everything], "tags": pd.Series([s.tags for s in everything], dtype=object), "kind": kinds}, geometry=raw, crs=CRS
+        {
+            "id": [s.id for s in everything],
+            "tags": pd.Series([s.tags for s in everything], dtype=object),
+            "kind": kinds,
+            "offers": [s.offers for s in everything],
+        },
+        geometry=raw,
+        crs=CRS,
     )
 
 
@@ -56,10 +66,22 @@ def _areal(shape: Shape) -> bool:
     return not (shape.tags.keys() & {"barrier", "railway", "aeroway"}) or bool(shape.tags.keys() & {"landuse", "leisure", "natural", "amenity", "shop"})
 
 
+def _judged(tags: pd.Series, rule: Callable[[dict[str, str]], Any], keys: tuple[str, ...]) -> pd.Series:
+    """What a rule says of each object's tags; objects that are alike in the keys that it looks at are judged once."""
+    known: dict[tuple[str | None, ...], Any] = {}
+    out = []
+    for each in tags:
+        alike = tuple([each.get(key) for key in keys])
+        if alike not in known:
+            known[alike] = rule(each)
+        out.append(known[alike])
+    return pd.Series(out, index=tags.index, dtype=object)
+
+
 def landuse(shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Areas that tell whether people live in them: column `residential` (True or False)."""
     areas = shapes[shapes["kind"] == "area"]
-    says = areas["tags"].map(rules.area_use)
+    says = _judged(areas["tags"], rules.area_use, rules.area_use_keys())
     known = says.notna()
     return gpd.GeoDataFrame({"id": areas["id"][known], "residential": says[known].astype(bool)}, geometry=areas.geometry[known], crs=CRS)
 
@@ -67,7 +89,7 @@ def landuse(shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 def zones(shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Areas to report by: `layer`, `zone` (OSM id), `name`, geometry; sorted by layer and zone."""
     areas = shapes[shapes["kind"] == "area"]
-    layer = areas["tags"].map(rules.zone_layer)
+    layer = _judged(areas["tags"], rules.zone_layer, rules.zone_layer_keys())
     known = layer.notna()
     found = areas[known]
     table = gpd.GeoDataFrame(
@@ -82,7 +104,7 @@ def background(shapes: gpd.GeoDataFrame, roads: gpd.GeoDataFrame) -> gpd.GeoData
     `roads`: ways that nobody may walk, in the same columns; the others are drawn from the network.
     """
     drawn = shapes[shapes["kind"] != "point"]
-    kind = drawn["tags"].map(rules.background_kind)
+    kind = _judged(drawn["tags"], rules.background_kind, rules.background_keys())
     known = kind.notna()
     found = drawn[known]
     names = found["tags"].map(lambda tags: tags.get("name", ""))
