@@ -28,6 +28,7 @@ Shapes = NDArray[np.object_]
 KINDS = ("building", "facility", "candidate")
 FLAGS = ("", "far", "island")
 AT_NODE_M = 1e-6
+STRETCH_M = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def starts(outlines: Shapes, doors: Shapes) -> tuple[Shapes, NDArray[np.bool_]]:
     if not len(doors) or not len(outlines):
         return out, has
     rule = rules.settings("linkage")
-    areal = np.flatnonzero(shapely.get_dimensions(outlines) == 2)  # noqa: PLR2004 - areas have outlines, points and lines have not
+    areal = np.flatnonzero(shapely.get_dimensions(outlines) == 2)
     door, row = shapely.STRtree(outlines[areal]).query(doors, predicate="dwithin", distance=rule["door_m"])
     row = areal[row]
     on_outline = shapely.distance(shapely.boundary(outlines[row]), doors[door]) <= rule["door_m"]
@@ -120,7 +121,7 @@ def link(shapes: Shapes, network: Network, *, every: bool = False) -> Links:
     shapes
         Doors or outlines on the plane, shape (n,).
     every
-        Keep all edges within reach, and both ends of an edge's stretch inside an area: for facilities, which are few and may be large.
+        Keep all edges within reach, and tie an area to the whole stretch of an edge inside it: for facilities, which are few and may be large.
         Otherwise the `keep` nearest.
 
     Returns
@@ -144,8 +145,12 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     island = network.edges["island"].to_numpy()
     lines = network.lines
     connected, isolated = np.flatnonzero(passable & ~island), np.flatnonzero(passable & island)
-    near = [rule["reach_m"] * 2**step for step in range(12) if rule["reach_m"] * 2**step < rule["connected_reach_m"]] + [rule["connected_reach_m"]]
-    far = [rule["connected_reach_m"] * 2**step for step in range(1, 12) if rule["connected_reach_m"] * 2**step < rule["far_reach_m"]] + [rule["far_reach_m"]]
+    near = [rule["reach_m"] * 2**step for step in range(12) if rule["reach_m"] * 2**step < rule["connected_reach_m"]] + [
+        rule["connected_reach_m"]
+    ]
+    far = [rule["connected_reach_m"] * 2**step for step in range(1, 12) if rule["connected_reach_m"] * 2**step < rule["far_reach_m"]] + [
+        rule["far_reach_m"]
+    ]
     waiting = np.arange(len(shapes))
     found: list[Links] = []
     for edges, rings in ((connected, near), (isolated, near), (connected, far)):
@@ -163,7 +168,10 @@ def _joined(parts: list[Links]) -> Links:
     if not parts:
         none = np.empty(0)
         return Links(none.astype(np.intp), none.astype(np.intp), none, none, none, none, none.astype(np.int8))
-    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in ("row", "edge", "offset_m", "leg_m", "start_x", "start_y", "flag")]
+    columns = [
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("row", "edge", "offset_m", "leg_m", "start_x", "start_y", "flag")
+    ]
     order = np.lexsort((columns[1], columns[3], columns[0]))
     return Links(*(column[order] for column in columns))
 
@@ -193,7 +201,7 @@ def _within(
     twin = np.zeros(len(order), dtype=bool)
     if len(order):
         o = order
-        twin[1:] = (box[o][1:] == box[o][:-1]) & (node[o][1:] == node[o][:-1]) & (node[o][1:] >= 0) & (leg[o][1:] - leg[o][:-1] < 1e-6)  # noqa: PLR2004
+        twin[1:] = (box[o][1:] == box[o][:-1]) & (node[o][1:] == node[o][:-1]) & (node[o][1:] >= 0) & (leg[o][1:] - leg[o][:-1] < 1e-6)
     chosen = order[~twin]
     if not every:
         chosen = chosen[_rank(box[chosen]) < int(rule["keep"])]
@@ -239,17 +247,24 @@ def _node(edges: Ints, offset: Floats, network: Network) -> Ints:
 def _stretches(
     shapes: Shapes, rows: Ints, lines: Shapes, links: tuple[Ints, Ints, Floats, Floats, Floats], network: Network
 ) -> tuple[Ints, Ints, Floats, Floats, Floats]:
-    """Where an edge runs through an area, tie the area to both ends of that stretch: one arrives where the edge enters."""
+    """Where an edge runs through an area, tie the area to that stretch of it: one arrives where the edge enters, and inside one is there.
+
+    Ties lie at both ends and at most `STRETCH_M` apart between them, for those who join the edge inside.
+    """
     box, hit, leg, start, offset = links
-    through = np.flatnonzero((leg <= 0) & (shapely.get_dimensions(shapes[rows[box]]) == 2))  # noqa: PLR2004
+    through = np.flatnonzero((leg <= 0) & (shapely.get_dimensions(shapes[rows[box]]) == 2))
     if not len(through):
         return links
     inside = shapely.intersection(lines[hit[through]], shapes[rows[box[through]]])
     part, index = shapely.get_parts(inside, return_index=True)
     line = shapely.get_dimensions(part) == 1
     part, index = part[line], through[index[line]]
-    ends = np.concatenate([shapely.get_coordinates(shapely.get_point(part, 0)), shapely.get_coordinates(shapely.get_point(part, -1))])
-    index = np.concatenate([index, index])
+    units = network.plane.units_per_metre(shapely.get_y(shapely.get_point(part, 0)))
+    pieces = np.maximum(np.ceil(shapely.length(part) / units / STRETCH_M), 1).astype(np.intp)
+    of_part = np.repeat(np.arange(len(part)), pieces + 1)
+    share = (np.arange(len(of_part)) - np.repeat(np.cumsum(pieces + 1) - pieces - 1, pieces + 1)) / pieces[of_part]
+    ends = shapely.get_coordinates(shapely.line_interpolate_point(part[of_part], share, normalized=True))
+    index = index[of_part]
     more = _offset(lines[hit[index]], ends, network, hit[index])
     kept = np.setdiff1d(np.arange(len(box)), index)  # a bare touch keeps its single point
     index = np.concatenate([kept, index])
