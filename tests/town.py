@@ -100,7 +100,7 @@ class Town:
     box: tuple[float, float, float, float] = BOX
     nodes: dict[int, Point] = field(default_factory=dict)
     tags_of_node: dict[int, dict[str, str]] = field(default_factory=dict)
-    at: dict[Point, int] = field(default_factory=dict)
+    known: dict[Point, int] = field(default_factory=dict)
     ways: list[tuple[int, list[int], dict[str, str]]] = field(default_factory=list)
     squares: list[tuple[int, list[list[int]], dict[str, str]]] = field(default_factory=list)
     homes: list[tuple[int, list[Point], dict[str, str]]] = field(default_factory=list)
@@ -124,9 +124,9 @@ class Town:
         if isinstance(spot, int):
             return spot
         key = (round(float(spot[0]), 6), round(float(spot[1]), 6))
-        if key not in self.at:
-            self.at[key] = self.node(*key)
-        return self.at[key]
+        if key not in self.known:
+            self.known[key] = self.node(*key)
+        return self.known[key]
 
     def street(self, *spots: Spot, **tags: str) -> int:
         """A way through these points, `highway=residential` unless it is told otherwise."""
