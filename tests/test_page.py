@@ -154,6 +154,26 @@ def test_ways_are_left_out_by_name_when_there_are_too_many(run: Path, monkeypatc
     assert {"way:residential", "water", "green", "railway", "barrier", "road"} <= {layer["kind"] for layer in header["layers"]}
 
 
+def test_lines_across_squares_go_first(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "MOST_EDGES", 0)
+    monkeypatch.setattr(blocks, "SQUARE_EDGES", 4)
+
+    def with_square(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        # the first five edges are one square, the next four a street of the same class
+        first = np.arange(len(table)) < 9
+        way = np.where(np.arange(len(table)) < 5, 1, np.where(first, 2, table["way"] + 10))
+        return table.assign(**{"class": np.where(first, "pedestrian", "residential"), "way": way})
+
+    change_table(copy, with_square, "edges.parquet")
+    header, _ = open_block(blocks.background(blocks.load(copy), ()))
+    assert header["left_out"] == ["square"]
+    assert {layer["kind"]: layer["n"] for layer in header["layers"]}["way:pedestrian"] == 4
+
+
+def test_every_way_that_may_be_left_out_has_a_word() -> None:
+    assert {*page.LESSER_WAYS, "square"} == set(page.texts()["way"])
+
+
 def test_size_stays_small(html: str, tmp_path: Path) -> None:
     assert len(html) < 400_000
     assert len(page.html(fake_run.write(tmp_path / "more", 3000))) - len(html) < 60 * 2700

@@ -37,6 +37,9 @@ BEST_UP_TO = 50_000
 # beyond so many edges the lesser ways are left out of the drawing, and beyond so many points lines are drawn with fewer
 MOST_EDGES = 150_000
 SIMPLIFY_FROM = 30_000
+MOST_NAMES = 40_000
+# a pedestrian way with more edges than this is a square that is crossed in every direction
+SQUARE, SQUARE_EDGES = "pedestrian", 30
 
 REPEATED = ("facility_", "use", "compound", "zone_", "class", "service", "name", "layer")
 
@@ -169,7 +172,8 @@ def codes(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
     rows = np.asarray(pc.fill_null(pc.cast(whole.indices, pa.int64()), -1))
     values = [str(v) if v is not None else "" for v in whole.dictionary.to_pylist()]
     # numbered anew by what occurs: a category that no row has would otherwise go along
-    kept = [k for k in np.unique(rows[rows >= 0]).tolist() if values[k]]
+    occurs = np.bincount(rows + 1, minlength=len(values) + 1)[1:] > 0
+    kept = [k for k in np.flatnonzero(occurs).tolist() if values[k]]
     renumber = np.full(len(values) + 1, -1, dtype=np.int64)
     renumber[kept] = np.arange(len(kept))
     return renumber[rows], [values[k] for k in kept]
@@ -290,13 +294,18 @@ def _labels(names: list[str], number: Ints, shapes: NDArray[Any], origin: tuple[
     rows = np.flatnonzero(number >= 0)
     if not len(rows):
         return {}, 0
+    if len(rows) > MOST_NAMES:
+        # short pieces have no room for their name anyway
+        longest = np.argpartition(-shapely.length(shapes[rows]), MOST_NAMES)[:MOST_NAMES]
+        rows = np.sort(rows[longest])
     start, end = (shapely.get_coordinates(shapely.line_interpolate_point(shapes[rows], at, normalized=True)) for at in (0.4, 0.6))
     (ax, ay), (bx, by) = pack.mercator(start[:, 0], start[:, 1]), pack.mercator(end[:, 0], end[:, 1])
     length = np.hypot(bx - ax, by - ay)
     x, y = (ax + bx) // 2 - origin[0], (ay + by) // 2 - origin[1]
     by_length = np.lexsort((rows, -length))
-    key = np.stack([number[rows], x >> 12, y >> 12], axis=1)[by_length]
-    _, first = np.unique(key, axis=0, return_index=True)
+    column, row = (x - x.min()) >> 12, (y - y.min()) >> 12
+    key = (number[rows] * (int(row.max()) + 1) + row) * (int(column.max()) + 1) + column
+    _, first = np.unique(key[by_length], return_index=True)
     keep = by_length[np.sort(first)]
     slope = np.rint(np.degrees(np.arctan2((by - ay)[keep], (bx - ax)[keep]))).astype(np.int64)
     used, text = np.unique(number[rows][keep], return_inverse=True)
@@ -310,23 +319,28 @@ def _labels(names: list[str], number: Ints, shapes: NDArray[Any], origin: tuple[
     }, len(keep)
 
 
-def _thinned(saved: Saved, columns: list[str], lesser: tuple[str, ...]) -> tuple[pa.Table, list[str]]:
-    """Read the edges to draw, and name the classes that were left out because there are more than can be drawn well."""
-    table = _table(saved.folder, "edges.parquet", columns)
+def _thinned(saved: Saved, lesser: tuple[str, ...]) -> tuple[pa.Table, list[str]]:
+    """Read the edges to draw, and name the classes that were left out because there are more than can be drawn well.
+
+    First go the lines of sight across squares: a way of one class with very many edges is not a street.
+    """
+    table = _table(saved.folder, "edges.parquet", ["class", "name", "way", "geometry"])
     number, classes = codes(table["class"])
-    count = np.bincount(number + 1, minlength=len(classes) + 1)[1:]
+    if len(table) <= MOST_EDGES:
+        return table, []
     left_out: list[str] = []
-    total = len(table)
+    keep = np.ones(len(table), dtype=bool)
+    if SQUARE in classes:
+        _, way, edges_of = np.unique(table["way"].to_numpy(), return_inverse=True, return_counts=True)
+        keep = (number != classes.index(SQUARE)) | (edges_of[way] <= SQUARE_EDGES)
+        left_out += [] if keep.all() else ["square"]
     for name in lesser:
-        if total <= MOST_EDGES:
+        if keep.sum() <= MOST_EDGES:
             break
         if name in classes:
             left_out.append(name)
-            total -= int(count[classes.index(name)])
-    if left_out:
-        drop = np.isin(number, [classes.index(name) for name in left_out])
-        table = table.filter(pa.array(~drop))
-    return table, left_out
+            keep &= number != classes.index(name)
+    return table.filter(pa.array(keep)), left_out
 
 
 def background(saved: Saved, lesser: tuple[str, ...] = ()) -> str:
@@ -341,9 +355,10 @@ def background(saved: Saved, lesser: tuple[str, ...] = ()) -> str:
     sections: dict[str, bytes] = {}
 
     def add(kind: str, form: str, shapes: NDArray[Any]) -> None:
-        shapes = shapely.get_parts(shapes[(~shapely.is_missing(shapes)) & ~shapely.is_empty(shapes)])
-        fits = shapely.get_type_id(shapes) == (3 if form == "area" else 1)
-        shapes = shapes[fits]
+        single, several = (3, 6) if form == "area" else (1, 5)
+        kind_of = shapely.get_type_id(shapes)
+        shapes = np.concatenate([shapes[kind_of == single], shapely.get_parts(shapes[kind_of == several])])
+        shapes = shapes[~shapely.is_empty(shapes)]
         if not len(shapes):
             return
         shapes = shapes[pack.order(shapes)]
@@ -362,7 +377,7 @@ def background(saved: Saved, lesser: tuple[str, ...] = ()) -> str:
         add(kind, "area", shapes)
         add(kind, "line", shapes)
 
-    edges, left_out = _thinned(saved, ["class", "name", "geometry"], lesser)
+    edges, left_out = _thinned(saved, lesser)
     shapes = geometries(edges)
     # a metre is less than a pixel up to zoom 17; a large page saves a third of its ways' bytes by it
     shapes = shapely.simplify(shapes, 0.000_01, preserve_topology=False) if len(shapes) >= SIMPLIFY_FROM else shapes

@@ -180,7 +180,7 @@ function minutesText(minutes, limit, verdict) {
 function readDetails({ header, sections }, model) {
   const n = header.n;
   const details = { ...readIds(sections, n), ...readNames(sections), lists: header.lists, columns: {} };
-  for (const column of Object.keys(header.lists)) details.columns[column] = varints(sections[column], n, new Uint16Array(n));
+  for (const column of Object.keys(header.lists)) details.columns[column] = varints(sections[column], n);
   details.levels = varints(sections.levels, n, new Uint16Array(n));
   let before = new Float64Array(n);
   for (const service of model.services) {

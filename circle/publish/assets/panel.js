@@ -194,7 +194,7 @@ function renderMethod(place) {
     meta.synthetic ? h("p", { class: "warn" }, t("page.synthetic_long")) : null,
     h("p", {}, t("method.how")),
     h("p", {}, t("method.limits")),
-    place.background?.leftOut.length ? h("p", {}, t("method.left_out", { list: place.background.leftOut.join(dash()) })) : null,
+    place.background?.leftOut.length ? h("p", {}, t("method.left_out", { list: place.background.leftOut.map((name) => (words.way[name] ? t(`way.${name}`) : name)).join(dash()) })) : null,
     h(
       "dl",
       {},
