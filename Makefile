@@ -33,7 +33,7 @@ layers: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 
 pytest: $(STAMP) browser
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 browser:
 	@sh .ci/browser
