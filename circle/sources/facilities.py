@@ -63,7 +63,7 @@ def table(candidates: Iterable[Candidate], services: Collection[str], plane: Pla
     found = gpd.GeoDataFrame(frame, geometry=shapes, crs="EPSG:4326")
     kept = [_once(group, plane, findings) for _, group in found.groupby("service", sort=True)]
     if not kept:
-        return gpd.GeoDataFrame(found.assign(merged="")[COLUMNS], geometry=shapes, crs="EPSG:4326")
+        return gpd.GeoDataFrame(found.assign(merged="")[COLUMNS].astype("str"), geometry=shapes, crs="EPSG:4326")
     out = pd.concat(kept).sort_values(["service", "facility"], kind="stable").reset_index(drop=True)
     return gpd.GeoDataFrame(out[COLUMNS], geometry=out.geometry.to_numpy(), crs="EPSG:4326")
 

@@ -49,7 +49,9 @@ def inspect(path: Path) -> Findings:
     kind = _kind(path, head)
     wanted = "PBF" if name.endswith(".pbf") else "gzip" if name.endswith(".gz") else "bzip2" if name.endswith(".bz2") else "XML"
     if kind != wanted:
-        raise SourceError(f"{path} is {_A[kind]}, not {wanted} as its name says. {_REMEDY.get(kind, 'Rename it to end in ' + _SUFFIX.get(kind, '?') + '.')}")
+        raise SourceError(
+            f"{path} is {_A[kind]}, not {_WHOLE.get(kind, wanted)} as its name says. {_REMEDY.get(kind, 'Rename it to end in ' + _SUFFIX.get(kind, '?') + '.')}"
+        )
     findings = Findings()
     if kind == "PBF":
         _walk_blocks(path)
@@ -60,6 +62,7 @@ def inspect(path: Path) -> Findings:
 
 _A = {
     "PBF": "a PBF file",
+    "headless": "a piece of a PBF file whose header block is missing",
     "gzip": "a gzip file",
     "bzip2": "a bzip2 file",
     "XML": "OSM XML",
@@ -71,9 +74,11 @@ _A = {
     "JSON": "JSON",
     "unknown": "something else",
 }
+_WHOLE = {"headless": "a whole one"}
 _SUFFIX = {"PBF": ".osm.pbf", "gzip": ".osm.gz", "bzip2": ".osm.bz2", "XML": ".osm"}
 _REMEDY = {
     "HTML": "The download was answered with a page, often a login or an error: open it to see, then fetch the file again.",
+    "headless": "Its beginning was lost: fetch the file again and compare its size or checksum.",
     "LFS": "The data were not checked out: run `git lfs pull`.",
     "change": "A change file holds edits, not a place: apply it to an extract first.",
     "o5m": "Convert it with `osmium cat FILE.o5m -o FILE.osm.pbf`.",
@@ -85,8 +90,10 @@ _REMEDY = {
 
 def _kind(path: Path, head: bytes) -> str:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head[4:].startswith(b"\x0a\x09OSMHeader") or head[4:15].endswith(b"\x0a\x07OSMData"):
+    if head[4:].startswith(b"\x0a\x09OSMHeader"):
         return "PBF"
+    if head[4:].startswith(b"\x0a\x07OSMData"):
+        return "headless"
     if head.startswith(b"\x1f\x8b"):
         return "gzip"
     if head.startswith(b"BZh"):
@@ -117,18 +124,22 @@ def _walk_blocks(path: Path) -> None:
             length = _block_length(stream.read(4))
             data = _data_size(stream.read(length)) if length is not None else None
             if length is None or data is None:
-                raise SourceError(f"{path} is damaged {position:,} bytes in ({blocks} blocks are whole). Fetch it again and compare its size or checksum.")
+                raise SourceError(
+                    f"{path} is damaged {position:,} bytes in ({blocks} blocks are whole). Fetch it again and compare its size or checksum."
+                )
             stream.seek(data, os.SEEK_CUR)
             if stream.tell() > size:
                 missing = stream.tell() - size
-                raise SourceError(f"{path} is cut short: at least {missing:,} bytes are missing at its end. Fetch it again and compare its size.")
+                raise SourceError(
+                    f"{path} is cut short: at least {missing:,} bytes are missing at its end. Fetch it again and compare its size."
+                )
             blocks += 1
-    if blocks < 2:  # noqa: PLR2004 - a header and at least one block of data
+    if blocks < 2:
         raise SourceError(f"{path} holds a header and no data. Fetch it again, or check how the extract was made.")
 
 
 def _block_length(raw: bytes) -> int | None:
-    if len(raw) < 4:  # noqa: PLR2004
+    if len(raw) < 4:
         return None
     length = int(struct.unpack(">I", raw)[0])
     return length if 0 < length <= 65_536 else None
@@ -146,11 +157,11 @@ def _data_size(header: bytes) -> int | None:
             position += 1
             value |= (byte & 0x7F) << shift
             shift += 7
-            if byte < 0x80:  # noqa: PLR2004 - the last byte of a varint
+            if byte < 0x80:
                 break
-        if tag == 0x18:  # noqa: PLR2004 - field 3, varint
+        if tag == 0x18:
             return value if value <= _BLOCK_MAX else None
-        if tag & 7 == 2:  # noqa: PLR2004 - length-delimited
+        if tag & 7 == 2:
             position += value
     return None
 
@@ -165,13 +176,17 @@ def _check_xml(path: Path, packed: str) -> None:
     except (OSError, EOFError, zlib.error) as trouble:
         raise SourceError(f"{path} is cut short or damaged: it does not unpack to its end. Fetch it again.") from trouble
     if packed != "XML" and (kind := _kind(Path(path.stem), head)) not in {"XML"}:
-        raise SourceError(f"{path} is packed {_A[kind].partition(' ')[2] or _A[kind]}, not OSM XML. {_REMEDY.get(kind, 'Unpack it and use the file inside.')}")
+        raise SourceError(
+            f"{path} is packed {_A[kind].partition(' ')[2] or _A[kind]}, not OSM XML. {_REMEDY.get(kind, 'Unpack it and use the file inside.')}"
+        )
     for text in (head, tail):
         low = text.lower()
         start = low.find(b"<remark>")
         if start >= 0 and (b"error" in low[start:] or b"timed out" in low[start:]):
             what = text[start + 8 : start + 200].split(b"<")[0].decode("utf-8", "replace").strip()
-            raise SourceError(f"{path} is an error answer of Overpass, not a whole place: “{what}”. Ask again for a smaller area or with a longer timeout.")
+            raise SourceError(
+                f"{path} is an error answer of Overpass, not a whole place: “{what}”. Ask again for a smaller area or with a longer timeout."
+            )
     if not tail.rstrip().endswith((b"</osm>", b"/>")):
         raise SourceError(f"{path} is cut short: it does not end in </osm>. Fetch it again.")
 
@@ -203,13 +218,15 @@ def judge(path: Path, extract: Extract, findings: Findings) -> None:
         raise PlaceError(f"{path} holds no object that circle knows: no street, building or facility. Check the area that was cut out.")
     lacking = findings.counts().get("sources.missing_node", 0)
     ways = len(set(extract.walk_id)) + len(extract.building_id)
-    if lacking > 20 and lacking > MISSING_SHARE * max(1, ways):  # noqa: PLR2004 - small drawings may well miss a few
+    if lacking > 20 and lacking > MISSING_SHARE * max(1, ways):
         raise SourceError(
             f"{path}: {lacking:,} ways refer to nodes that are not in the file before them. Either it was cut short (fetch it again), "
             "or it is not sorted (run `osmium sort FILE -o SORTED`)."
         )
     if not extract.walk_id:
-        raise PlaceError(f"{path} holds nothing to walk on: no street or path. It may have been cut short, or filtered; use an extract with streets.")
+        raise PlaceError(
+            f"{path} holds nothing to walk on: no street or path. It may have been cut short, or filtered; use an extract with streets."
+        )
     if not extract.building_id and not extract.building_relations:
         raise PlaceError(f"{path} holds no building, so there is nobody to start a walk. Use an extract with buildings.")
     if not extract.relations:

@@ -114,7 +114,9 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     except (RuntimeError, ValueError, MemoryError) as trouble:
         if isinstance(trouble, SourceError | PlaceError):
             raise
-        raise SourceError(f"{path} is damaged or cut short ({_first_line(trouble)}). Fetch the file again and compare its size or checksum.") from trouble
+        raise SourceError(
+            f"{path} is damaged or cut short ({_first_line(trouble)}). Fetch the file again and compare its size or checksum."
+        ) from trouble
     finally:
         if collecting:
             gc.enable()
@@ -149,13 +151,15 @@ def _dated(extract: Extract) -> Extract:
 
 
 def _first_line(trouble: BaseException) -> str:
-    return (str(trouble).strip().splitlines() or [type(trouble).__name__])[0]
+    return (str(trouble).strip().splitlines() or [type(trouble).__name__])[0].rstrip(".")
 
 
 class _Reader:
     """The three passes and what they carry; alive during one call of `read`."""
 
-    def __init__(self, path: Path, services: Collection[str], progress: Callable[[int], None] | None, *, again: bool = False, part: str = "all") -> None:
+    def __init__(
+        self, path: Path, services: Collection[str], progress: Callable[[int], None] | None, *, again: bool = False, part: str = "all"
+    ) -> None:
         self.path = path
         self.streets, self.others = part in {"all", "streets"}, part in {"all", "others"}
         self.again = again  # the file was made plain already
@@ -221,7 +225,11 @@ class _Reader:
         """Second pass: everything that has a tag we ask for."""
         located = osmium.NodeLocationsForWays(self.locations)
         located.ignore_errors()
-        points = osmium.filter.KeyFilter(*self.point_keys).enable_for(osmium.osm.NODE) if self.others else osmium.filter.EntityFilter(osmium.osm.WAY)
+        points = (
+            osmium.filter.KeyFilter(*self.point_keys).enable_for(osmium.osm.NODE)
+            if self.others
+            else osmium.filter.EntityFilter(osmium.osm.WAY)
+        )
         shapes = osmium.filter.KeyFilter(*self.shape_keys).enable_for(osmium.osm.WAY)
         seen, way, mixed = 0, osmium.osm.Way, self.mixed
         with osmium.io.Reader(str(self.path), osmium.osm.NODE | osmium.osm.WAY) as reader:
@@ -272,8 +280,7 @@ class _Reader:
 
     def _date(self, thing: Any) -> None:
         stamp = thing.timestamp
-        if stamp > self.out.newest:
-            self.out.newest = stamp
+        self.out.newest = max(self.out.newest, stamp)
 
     def _node(self, node: Any) -> None:
         found, _ = _asked(node.tags, self.point_keys)
@@ -350,7 +357,7 @@ class _Reader:
         except (osmium.InvalidLocationError, RuntimeError, ValueError):
             known = [(node.ref, node.lon, node.lat) for node in way.nodes if node.location.valid()]
             self._missing(way)
-            if len({(lon, lat) for _, lon, lat in known}) < 3:  # noqa: PLR2004 - a ring needs three corners
+            if len({(lon, lat) for _, lon, lat in known}) < 3:
                 out.findings.add("sources.broken_ring", f"way/{way.id}", "a building with fewer than three known corners has no outline")
                 return
             line = _line_wkb(known)
@@ -370,7 +377,7 @@ class _Reader:
         unknown = [node.ref for node in way.nodes if not node.location.valid()]
         if not self.again and unknown and min(unknown) < 0:
             raise drawings.NotPlain
-        if len(self.absent) < 1_000:  # noqa: PLR2004 - a few are enough to find out whether they come later in the file
+        if len(self.absent) < 1_000:
             self.absent += unknown
         total = len(way.nodes)
         known = total - len(unknown)
@@ -441,7 +448,7 @@ class _Reader:
 
 
 def _getter(tags: Any) -> Callable[[str, None], str | None]:
-    """libosmium's own look-up of a tag where this release of pyosmium shows it, without the wrapper that costs more than the look-up."""
+    """Libosmium's own look-up of a tag where this release of pyosmium shows it, without the wrapper that costs more than the look-up."""
     raw = getattr(tags, "_pyosmium_data", None)
     found: Callable[[str, None], str | None] = getattr(raw, "tags_get_value_by_key", tags.get)
     return found
