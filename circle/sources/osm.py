@@ -191,11 +191,10 @@ class _Reader:
         if self.others:
             self._relations()
         self._nodes_and_ways()
-        if not self.others:
-            return out
         if not self.again and (drawings.repeated(out, self.in_parts) or drawings.come_later(self.path, out, self.absent)):
             raise drawings.NotPlain
-        self._areas()
+        if self.others:
+            self._areas()
         return out
 
     def _header(self) -> None:
