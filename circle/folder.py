@@ -27,6 +27,9 @@ GEO_TABLES = ("buildings", "facilities", "nodes", "edges", "zones", "background"
 PLAIN_TABLES = ("links", "findings")
 RECORDS = ("summary", "run")
 MARK = "run.json"  # a folder that holds it is a run's, and may be replaced by a newer one
+PUBLISHED = ("map.html", "report.xlsx", "circle.gpkg")
+OURS = frozenset([*(f"{name}.parquet" for name in (*GEO_TABLES, *PLAIN_TABLES)), *(f"{name}.json" for name in RECORDS), *PUBLISHED])
+LEAST_BYTES = 1_000_000  # a disk with less room left than this is full
 
 
 def prepare(out: Path) -> None:
@@ -44,17 +47,25 @@ def prepare(out: Path) -> None:
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
         raise OutputError(f"{out} holds other files and no run of circle; nothing there was touched. Name a new or empty folder with -o.")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}."):
+        with tempfile.TemporaryDirectory(dir=_nearest(out), prefix=f".{out.name}."):
             pass
     except OSError as trouble:
         raise failed(out, trouble) from trouble
 
 
+def _nearest(out: Path) -> Path:
+    """The nearest folder above `out` that is there."""
+    return next(parent for parent in out.absolute().parents if parent.exists())
+
+
 def failed(out: Path, trouble: OSError) -> OutputError:
     """What to say when writing fails; a full disk is not the caller's fault."""
-    full = trouble.errno in {errno.ENOSPC, errno.EDQUOT}
-    what = "the disk is full; free some space and run again" if full else f"{trouble.strerror or trouble}; name a folder that you may write to with -o"
+    full = trouble.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    what = (
+        "the disk is full; free some space and run again"
+        if full
+        else f"{trouble.strerror or trouble}; name a folder that you may write to with -o"
+    )
     error = OutputError(f"{out} cannot be written: {what}. What was there before is untouched.")
     if full:
         error.exit_status = 1
@@ -71,23 +82,41 @@ def whole(out: Path) -> Iterator[Path]:
         The folder cannot be written; `out` is as it was.
     """
     prepare(out)
-    partial = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
+    out = out.resolve()
+    missing = [parent for parent in out.parents if not parent.exists()]
+    partial = None
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.partial-"))
         yield partial
         partial.chmod(0o755)
         _replace(out, partial)
+    except (OutputError, SourceError):
+        raise
     except OSError as trouble:
-        if isinstance(trouble, OutputError | SourceError):
-            raise
         raise failed(out, trouble) from trouble
-    except pa.ArrowException as trouble:  # Arrow wraps a full disk in an error of its own
-        raise failed(out, OSError(errno.ENOSPC if "No space left" in str(trouble) else errno.EIO, str(trouble))) from trouble
+    except Exception as trouble:  # writers wrap a full disk in errors of their own
+        if "No space left" in str(trouble) or shutil.disk_usage(_nearest(out)).free < LEAST_BYTES:
+            raise failed(out, OSError(errno.ENOSPC, str(trouble))) from trouble
+        raise
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+        if not out.exists():
+            _remove_empty(missing)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Take back the folders that were made for a run that was not finished."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
 
 
 def _replace(out: Path, partial: Path) -> None:
-    """Swap folders; should the second move fail, the first is undone."""
+    """Swap folders; should the second move fail, the first is undone. What others put beside the older run's files comes along."""
     if not out.exists():
         partial.rename(out)
         return
@@ -99,6 +128,9 @@ def _replace(out: Path, partial: Path) -> None:
     except OSError:
         old.rename(out)
         raise
+    for entry in old.iterdir():
+        if entry.name not in OURS and not entry.name.startswith(f"{PUBLISHED[-1]}-"):  # SQLite leaves `circle.gpkg-wal` and the like
+            entry.rename(out / entry.name)
     shutil.rmtree(old, ignore_errors=True)
 
 
