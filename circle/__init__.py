@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "Study", "open", "run"]
 
-_FROM = {"run": ("circle.study", "run"), "open": ("circle.study", "open_run"), "Run": ("circle.study", "Run"), "Study": ("circle.study", "Study")}
+_FROM = {
+    "run": ("circle.study", "run"),
+    "open": ("circle.study", "open_run"),
+    "Run": ("circle.study", "Run"),
+    "Study": ("circle.study", "Study"),
+}
 
 
 def __getattr__(name: str) -> Any:

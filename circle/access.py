@@ -4,13 +4,15 @@ Takes: a network and links.   Gives: seconds, nearest facility and the link that
 Never: searches once per building, cuts distances at a limit, or judges a minute.
 
 One search per service runs outward from all its facilities at once, against the direction of walking (Dijkstra 1959; here SciPy's, with a
-heap). A building then takes the least of: its leg, the way along its edge to either end, and the end's distance; or, where a facility is tied
-to the same edge, the way along that edge.
+heap). A building then takes the least of: its leg, the way along its edge to either end, and the end's distance; or, where a facility
+is tied to the same edge, the way along that edge.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -26,6 +28,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 NONE = -1
+_TIED = ["id", "edge", "offset_m", "leg_s", "u", "v", "length_m", "seconds_forward", "seconds_backward"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,14 +199,15 @@ def same_edge(graph: Graph, buildings: Links, facilities: Links, speed_m_per_s: 
 def to_networkx(edges: pd.DataFrame) -> nx.MultiDiGraph:
     """The saved edges as a networkx graph: nodes are OSM ids, arcs carry `edge`, `length_m` and `seconds`.
 
-    >>> street = pd.DataFrame({"edge": [0], "u": [1], "v": [2], "length_m": [72.0], "seconds_forward": [60.0], "seconds_backward": [np.inf]})
+    >>> street = pd.DataFrame({"edge": [0], "u": [1], "v": [2], "length_m": [72.0], "seconds_forward": [60.0]})
+    >>> street["seconds_backward"] = np.inf
     >>> [(u, v, data["seconds"]) for u, v, data in to_networkx(street).edges(data=True)]
     [(1, 2, 60.0)]
     """
     graph = nx.MultiDiGraph()
     graph.add_nodes_from(np.unique(edges[["u", "v"]].to_numpy()).tolist())
     columns = ["edge", "u", "v", "length_m", "seconds_forward", "seconds_backward"]
-    for edge, u, v, length, forward, backward in edges[columns].itertuples(index=False, name=None):
+    for edge, u, v, length, forward, backward in zip(*(edges[name].tolist() for name in columns), strict=True):
         if np.isfinite(forward):
             graph.add_edge(u, v, edge=edge, length_m=length, seconds=forward)
         if np.isfinite(backward):
@@ -228,23 +232,29 @@ def shortest_seconds(graph: nx.MultiDiGraph, buildings: pd.DataFrame, facilities
     goal = "goal"
     graph.add_node(goal)
     tied: dict[int, list[tuple[float, float]]] = {}
-    for link in facilities.itertuples():
-        share = link.offset_m / link.length_m if link.length_m else 0.0
-        tied.setdefault(link.edge, []).append((share, link.leg_s))
-        if share == 0 or np.isfinite(link.seconds_forward):
-            graph.add_edge(link.u, goal, seconds=link.leg_s + (share * link.seconds_forward if share else 0.0))
-        if share == 1 or np.isfinite(link.seconds_backward):
-            graph.add_edge(link.v, goal, seconds=link.leg_s + ((1 - share) * link.seconds_backward if share < 1 else 0.0))
-    for link in buildings.itertuples():
-        share = link.offset_m / link.length_m if link.length_m else 0.0
-        start = ("building", link.id)
-        if share == 0 or np.isfinite(link.seconds_backward):
-            graph.add_edge(start, link.u, seconds=link.leg_s + (share * link.seconds_backward if share else 0.0))
-        if share == 1 or np.isfinite(link.seconds_forward):
-            graph.add_edge(start, link.v, seconds=link.leg_s + ((1 - share) * link.seconds_forward if share < 1 else 0.0))
-        for other, leg in tied.get(link.edge, []):
-            along = (other - share) * link.seconds_forward if other > share else (share - other) * link.seconds_backward if other < share else 0.0
-            if np.isfinite(along):
-                graph.add_edge(start, goal, seconds=link.leg_s + along + leg)
+    for link in facilities[_TIED].to_dict("records"):
+        share, forward, backward = _on_edge(link)
+        tied.setdefault(link["edge"], []).append((share, link["leg_s"]))
+        _tie(graph, link["u"], goal, link["leg_s"] + (share * forward if share else 0.0))
+        _tie(graph, link["v"], goal, link["leg_s"] + ((1 - share) * backward if share < 1 else 0.0))
+    for link in buildings[_TIED].to_dict("records"):
+        share, forward, backward = _on_edge(link)
+        start = ("building", link["id"])
+        _tie(graph, start, link["u"], link["leg_s"] + (share * backward if share else 0.0))
+        _tie(graph, start, link["v"], link["leg_s"] + ((1 - share) * forward if share < 1 else 0.0))
+        for other, leg in tied.get(link["edge"], []):
+            apart = abs(other - share)
+            _tie(graph, start, goal, link["leg_s"] + leg + (apart * (forward if other > share else backward) if apart else 0.0))
     found = nx.single_source_dijkstra_path_length(graph.reverse(copy=False), goal, weight="seconds")
     return {node[1]: float(length) for node, length in found.items() if isinstance(node, tuple)}
+
+
+def _on_edge(link: dict[Hashable, Any]) -> tuple[float, float, float]:
+    """Share of its edge at which a link sits, and the edge's seconds in both directions."""
+    share = link["offset_m"] / link["length_m"] if link["length_m"] else 0.0
+    return share, link["seconds_forward"], link["seconds_backward"]
+
+
+def _tie(graph: nx.MultiDiGraph, start: Hashable, end: Hashable, cost: float) -> None:
+    if np.isfinite(cost):
+        graph.add_edge(start, end, seconds=cost)

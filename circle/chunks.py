@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,5 +36,5 @@ def side_by_side(function: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -
     number = max(workers(), -(-length // SLICE))
     bounds = np.linspace(0, length, number + 1).astype(np.intp)
     with ThreadPoolExecutor(workers()) as pool:
-        parts = pool.map(lambda span: function(*(array[span[0] : span[1]] for array in arrays)), zip(bounds[:-1], bounds[1:], strict=True))
+        parts = pool.map(lambda span: function(*(array[span[0] : span[1]] for array in arrays)), pairwise(bounds))
         return np.concatenate(list(parts))

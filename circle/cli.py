@@ -22,6 +22,7 @@ from rich.table import Table
 
 from circle import rules, standards
 from circle.errors import CircleError, SourceError
+from circle.units import limit_metres
 
 if TYPE_CHECKING:
     from circle.study import Run
@@ -46,13 +47,21 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Walking minutes from every building to every daily service, the gaps, and why.\n\n从每栋楼到各项日常服务的真实步行时间、短板及其原因。",
+    help="Walking minutes from every building to every daily service, and the gaps.\n\n从每栋楼到各项日常服务的真实步行时间与短板。",
     epilog="Examples:  circle demo   ·   circle run place.osm.pbf -o out/place   ·   circle standards five-minute",
 )
 
-Standard = Annotated[str, typer.Option("--standard", "-s", help="A shipped standard (see `circle standards`) or your own TOML file. 标准名称或文件")]
-Walker = Annotated[str | None, typer.Option("--walker", "-w", help="Who walks: adult, planning, elderly, stroller, wheelchair. Default: the standard's own. 步行者")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write; an older run there is replaced, anything else is not touched. 输出文件夹")]
+Standard = Annotated[
+    str, typer.Option("--standard", "-s", help="A shipped standard (see `circle standards`) or your own TOML file. 标准名称或文件")
+]
+Walker = Annotated[
+    str | None,
+    typer.Option("--walker", "-w", help="Who walks: adult, planning, elderly, stroller, wheelchair. Default: the standard's own. 步行者"),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="Folder to write; an older run there is replaced, anything else is not touched. 输出文件夹"),
+]
 NoMap = Annotated[bool, typer.Option("--no-map", help="Tables and records only: no page, workbook or layers. 只写数据表")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but trouble. 静默")]
 
@@ -65,7 +74,9 @@ def demo(out: Out = None, standard: Standard = standards.DEFAULT, walker: Walker
 
 @app.command(epilog="Examples:  circle run place.osm.pbf -o out/place   ·   circle run place.osm.pbf -o out/old -w elderly -s gb50180-5")
 def run(
-    source: Annotated[Path, typer.Argument(help="OpenStreetMap file: .osm.pbf, .osm, .osm.gz or .osm.bz2. OSM 数据文件", show_default=False)],
+    source: Annotated[
+        Path, typer.Argument(help="OpenStreetMap file: .osm.pbf, .osm, .osm.gz or .osm.bz2. OSM 数据文件", show_default=False)
+    ],
     out: Out = None,
     standard: Standard = standards.DEFAULT,
     walker: Walker = None,
@@ -78,7 +89,9 @@ def run(
 
 
 @app.command("standards", epilog="Examples:  circle standards   ·   circle standards gb50180-5")
-def show_standards(name: Annotated[str | None, typer.Argument(help="A standard's name or file. 标准名称或文件", show_default=False)] = None) -> None:
+def show_standards(
+    name: Annotated[str | None, typer.Argument(help="A standard's name or file. 标准名称或文件", show_default=False)] = None,
+) -> None:
     """List the standards, or show one with its limits and sources. 列出标准，或查看其中一个。"""
     console = Console()
     if name is None:
@@ -93,14 +106,16 @@ def show_standards(name: Annotated[str | None, typer.Argument(help="A standard's
     walker = rules.walkers()[chosen.walker]
     console.print(f"[bold]{escape(chosen.title.zh)}  {escape(chosen.title.en)}[/bold]")
     console.print(f"{escape(chosen.description.zh)}\n{escape(chosen.description.en)}")
-    console.print(f"walker 步行者: {escape(walker.label.zh)} {escape(walker.label.en)}, {walker.speed_m_per_s} m/s\nsource 来源: {escape(chosen.source)}\n")
-    table = Table("service", "服务", "limit 分钟", "metres 米", "source 来源", "confidence", box=None, pad_edge=False)
+    console.print(f"walker 步行者: {escape(walker.label.zh)} {escape(walker.label.en)}, {walker.speed_m_per_s} m/s\n")
+    cited = list(dict.fromkeys((chosen.source, *(limit.source for limit in chosen.services))))
+    table = Table("service", "服务", "min 分钟", "m 米", "confidence", "source", box=None, pad_edge=False)
     for limit in chosen.services:
-        metres = limit.limit_min * 60 * walker.speed_m_per_s
-        table.add_row(
-            f"{limit.service}  {escape(limit.label.en)}", escape(limit.label.zh), f"{limit.limit_min:g}", f"{metres:.0f}", escape(limit.source), limit.confidence
-        )
+        metres = limit_metres(limit.limit_min, walker.speed_m_per_s)
+        number = str(cited.index(limit.source) + 1)
+        table.add_row(limit.service, escape(limit.label.zh), f"{limit.limit_min:.3g}", f"{metres:.0f}", limit.confidence, f"({number})")
     console.print(table)
+    for mark, source in enumerate(cited, start=1):
+        console.print(f"({mark}) {escape(source)}", style="dim", highlight=False)
 
 
 @app.command("map", epilog="Example:  circle map out/place")
@@ -175,37 +190,40 @@ def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:
     console = Console()
     summary, standard = made.summary, made.standard
     counted = summary["counts"]
-    console.print(f"[bold]{escape(standard.title.zh)}  {escape(standard.title.en)}[/bold]  ·  {made.record['walker']['speed_m_per_s']} m/s")
-    table = Table("service 服务", "limit", "facilities", "met 达标", "of buildings", "of households", "gap 短板", "unmapped 数据缺失", box=None, pad_edge=False)
+    console.print(f"[bold]{escape(standard.title.zh)}  {escape(standard.title.en)}[/bold]")
+    table = Table("service 服务", "min", "places", "met 达标", "households", "gap 短板", "unmapped 缺失", box=None, pad_edge=False)
     for key in (*(limit.service for limit in standard.services), "all"):
         block = summary["shares"][key]
-        label = "all 全部" if key == "all" else f"{escape(standard.limit(key).label.en)} {escape(standard.limit(key).label.zh)}"
         buildings, households = block["buildings"], block["households"]
-        table.add_row(
-            label, "" if key == "all" else f"{block['limit_min']:g} min", "" if key == "all" else f"{counted['facilities'][key]:,}", f"{buildings['met']:,}",
-            _percent(buildings["share_met"]), _percent(households["share_met"]), f"{buildings['gap']:,}", f"{buildings['unmapped']:,}",
-        )  # fmt: skip
+        label = "all 全部" if key == "all" else f"{key} {escape(standard.limit(key).label.zh)}"
+        limit_min = "" if key == "all" else f"{block['limit_min']:.3g}"
+        places = "" if key == "all" else f"{counted['facilities'][key]:,}"
+        shares = (_percent(buildings["share_met"]), _percent(households["share_met"]))
+        table.add_row(label, limit_min, places, *shares, f"{buildings['gap']:,}", f"{buildings['unmapped']:,}")
     console.print(table)
     by = counted["residential_by"]
-    console.print(
-        f"counted 计入: {counted['residential']:,} of {counted['buildings']:,} buildings: people live there by use ({by.get('use', 0):,} buildings known), by the land around "
-        f"({by.get('area', 0):,}), or nothing is known ({by.get('assumed', 0):,})",
-        style="dim", highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    _tell(
+        f"counted 计入: {counted['residential']:,} of {counted['buildings']:,} buildings, where people live by their use "
+        f"or by the land around them, or where neither is known ({by.get('assumed', 0):,}); "
+        f"at {made.record['walker']['speed_m_per_s']} m/s",
+        console,
+    )
     for limit in standard.services:
         if not counted["facilities"][limit.service]:
-            console.print(
-                f"No {escape(limit.label.en)} ({escape(limit.label.zh)}) is mapped in these data: shown as unmapped 数据缺失, which does not say that none exists.",
-                style="yellow", highlight=False, soft_wrap=True,
-            )  # fmt: skip
+            _tell(f"No {limit.label.en} ({limit.label.zh}) is mapped here: unmapped 数据缺失 does not mean that none exists.", console)
     if summary["findings"]:
         told = ", ".join(f"{code} {number:,}" for code, number in list(summary["findings"].items())[:6])
-        console.print(f"findings 数据问题: {escape(told)} (all in findings.parquet{' and report.xlsx' if published else ''})", highlight=False, soft_wrap=True)
+        _tell(f"findings 数据问题: {told} (all in {'report.xlsx' if published else 'findings.parquet'})", console)
     check = made.record["check"]
-    console.print(f"checked 复核: {check['sample']} walks again with networkx, worst difference {check['worst_difference_s']:.1e} s", highlight=False)
+    _tell(f"checked 复核: {check['sample']} walks again with networkx, worst difference {check['worst_difference_s']:.1e} s", console)
     if published:
-        console.print(f"map 地图: {out / 'map.html'}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"folder 结果: {out}  ({seconds:.1f} s)", markup=False, highlight=False, soft_wrap=True)
+        _tell(f"map 地图: {out / 'map.html'}", console)
+    _tell(f"folder 结果: {out}  ({seconds:.1f} s)", console)
+
+
+def _tell(line: str, console: Console) -> None:
+    """One line as it is: names and paths are no markup, and are not broken."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _percent(share: float | None) -> str:

@@ -99,7 +99,7 @@ class Findings:
 
     def extend(self, code: str, ids: Iterable[str], detail: str = "") -> None:
         """Record the same finding for several objects."""
-        self.items.extend(Finding(code, id, detail) for id in ids)
+        self.items.extend(Finding(code, each, detail) for each in ids)
 
     def counts(self) -> dict[str, int]:
         """How often each code occurs, most frequent first, then by code."""

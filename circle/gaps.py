@@ -17,7 +17,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from circle import rules
+from circle import rules, schema
 from circle.access import Access
 from circle.chunks import side_by_side
 from circle.standards import Limit, Standard
@@ -35,7 +35,9 @@ TOLERANCE_S = 1e-6  # sums of floating point seconds that should be equal to a l
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where buildings stand, one entry per building: `starts` (door or outline, on the plane), `units` (plane units per metre there),
+    """Where buildings stand, one entry per building.
+
+    Attributes: `starts` (door or outline, on the plane), `units` (plane units per metre there),
     `edge_m` (metres to the edge of the data), `linked` (tied to the network), `on_island` (tied to an island of it only).
     """
 
@@ -99,8 +101,8 @@ def straight_within(setting: Setting, rows: NDArray[np.intp], facilities: Shapes
 def _columns(service: str, verdict: NDArray[np.int8], reason: NDArray[np.int8], fragile: Bools) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            f"verdict_{service}": pd.Categorical.from_codes(verdict, list(VERDICTS)),
-            f"reason_{service}": pd.Categorical.from_codes(reason, list(REASONS)),
+            f"verdict_{service}": schema.coded(verdict, list(VERDICTS)),
+            f"reason_{service}": schema.coded(reason, list(REASONS)),
             f"fragile_{service}": fragile,
         }
     )
@@ -112,7 +114,7 @@ def worst(buildings: pd.DataFrame, standard: Standard) -> pd.DataFrame:
     rank = np.asarray([WORST_FIRST.index(word) for word in VERDICTS])
     word = np.asarray([VERDICTS.index(word) for word in WORST_FIRST])[rank[codes].min(axis=0)]
     gaps = ((codes == VERDICTS.index("gap")) | (codes == VERDICTS.index("unreachable"))).sum(axis=0)
-    return pd.DataFrame({"verdict": pd.Categorical.from_codes(word, list(VERDICTS)), "gaps": gaps}, index=buildings.index)
+    return pd.DataFrame({"verdict": schema.coded(word, list(VERDICTS)), "gaps": gaps}, index=buildings.index)
 
 
 def shares(buildings: pd.DataFrame, standard: Standard) -> dict[str, Any]:
@@ -120,7 +122,10 @@ def shares(buildings: pd.DataFrame, standard: Standard) -> dict[str, Any]:
 
     The same block for the place (summary.json) and, by `coverage`, for each zone.
     """
-    return {"all": _share(buildings, "verdict"), **{limit.service: {"limit_min": limit.limit_min, **_share(buildings, f"verdict_{limit.service}")} for limit in standard.services}}
+    return {
+        "all": _share(buildings, "verdict"),
+        **{limit.service: {"limit_min": limit.limit_min, **_share(buildings, f"verdict_{limit.service}")} for limit in standard.services},
+    }
 
 
 def _share(buildings: pd.DataFrame, column: str) -> dict[str, dict[str, float | int | None]]:

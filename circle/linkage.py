@@ -10,14 +10,16 @@ Edges on an island of the network are taken only where no connected edge lies wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from circle import rules
+from circle import rules, schema
 from circle.chunks import side_by_side
 from circle.network import Network
 
@@ -35,8 +37,8 @@ STRETCH_M = 5.0
 class Links:
     """Ties of many shapes, sorted by shape and leg; arrays of one length.
 
-    Attributes: `row` (of the shape that is tied), `edge` (row of the edges), `offset_m` from `u`, `leg_m`, `start_x`, `start_y` (plane: where
-    the leg leaves the shape), `flag` (index into `FLAGS`).
+    Attributes: `row` (of the shape that is tied), `edge` (row of the edges), `offset_m` from `u`, `leg_m`, `start_x`, `start_y` (on the
+    plane, where the leg leaves the shape), `flag` (index into `FLAGS`).
     """
 
     row: Ints
@@ -57,22 +59,37 @@ class Links:
         start = np.flatnonzero(new)
         return np.arange(len(self)) - np.repeat(start, np.diff(np.r_[start, len(self)]))
 
-    def table(self, kind: str, ids: NDArray[np.object_] | pd.Series, network: Network) -> pd.DataFrame:
-        """The links as a run saves them (rules/tables/links.csv)."""
-        lon, lat = network.plane.backward(self.start_x, self.start_y)
-        return pd.DataFrame(
-            {
-                "kind": pd.Categorical.from_codes(np.full(len(self), KINDS.index(kind), dtype=np.int8), list(KINDS)),
-                "id": pd.Series(ids).array.take(self.row),
-                "rank": self.rank,
-                "edge": self.edge,
-                "offset_m": self.offset_m,
-                "leg_m": self.leg_m,
-                "start_lon": lon,
-                "start_lat": lat,
-                "flag": pd.Categorical.from_codes(self.flag, list(FLAGS)),
-            }
-        )
+
+def table(parts: Sequence[tuple[str, Links, Sequence[str]]], network: Network) -> pd.DataFrame:
+    """Links of several kinds as a run saves them (rules/tables/links.csv): `parts` are (kind, links, ids of the shapes).
+
+    A facility that offers several services is tied once for each; it is saved once.
+    """
+    words: dict[str, int] = {}
+    columns: list[tuple[NDArray[Any], ...]] = []
+    for kind, links, ids in parts:
+        code = np.fromiter((words.setdefault(id_, len(words)) for id_ in ids), dtype=np.int64, count=len(ids))
+        first = np.zeros(len(ids), dtype=bool)
+        first[np.unique(code, return_index=True)[1]] = True
+        once = first[links.row]
+        of_kind = np.full(int(once.sum()), KINDS.index(kind), dtype=np.int8)
+        plain = (links.rank, links.edge, links.offset_m, links.leg_m, links.start_x, links.start_y, links.flag)
+        columns.append((of_kind, code[links.row[once]], *(column[once] for column in plain)))
+    kinds, codes, rank, edge, offset, leg, x, y, flag = (np.concatenate(column) for column in zip(*columns, strict=True))
+    lon, lat = network.plane.backward(x, y)
+    return pd.DataFrame(
+        {
+            "kind": schema.coded(kinds, KINDS),
+            "id": schema.coded(codes, list(words)),
+            "rank": rank,
+            "edge": edge,
+            "offset_m": offset,
+            "leg_m": leg,
+            "start_lon": lon,
+            "start_lat": lat,
+            "flag": schema.coded(flag, FLAGS),
+        }
+    )
 
 
 def project(shapes: Shapes, network: Network) -> Shapes:
@@ -121,7 +138,8 @@ def link(shapes: Shapes, network: Network, *, every: bool = False) -> Links:
     shapes
         Doors or outlines on the plane, shape (n,).
     every
-        Keep all edges within reach, and tie an area to the whole stretch of an edge inside it: for facilities, which are few and may be large.
+        Keep all edges within reach, and tie an area to the whole stretch of an edge inside it: for facilities, which are few and may
+        be large.
         Otherwise the `keep` nearest.
 
     Returns

@@ -3,9 +3,9 @@
 Takes: the tables of a run, as saved.   Gives: the worst difference in seconds between what the run says and what networkx finds.
 Never: uses the engine's arrays, or its search.
 
-For each building of the sample the network around it is cut out, generously: a shortest walk of t seconds cannot leave a circle of t × speed
-metres. Within that, networkx (Dijkstra on a graph with the building's links and the facilities' links as edges) must find the same seconds,
-and nothing shorter.
+For each building of the sample the network around it is cut out, generously: a shortest walk of t seconds cannot leave a circle of
+t × speed metres. Within that, networkx (Dijkstra on a graph with the links of the building and of the facilities as edges) must find the
+same seconds, and nothing shorter.
 """
 
 from __future__ import annotations
@@ -71,14 +71,16 @@ def check(tables: Tables, services: tuple[str, ...], speed_m_per_s: float, *, sa
     return Check(compared, float(worst))
 
 
-def _cluster(tables: Tables, service: str, rows: np.ndarray, speed_m_per_s: float, places: tuple[np.ndarray, np.ndarray]) -> tuple[int, float]:
+def _cluster(
+    tables: Tables, service: str, rows: np.ndarray, speed_m_per_s: float, places: tuple[np.ndarray, np.ndarray]
+) -> tuple[int, float]:
     """Compare some neighbouring buildings for one service: how many walks, and the worst difference in seconds."""
     bounds, centre = places
     buildings = tables.buildings.iloc[rows]
     told = buildings[f"minutes_{service}"].to_numpy() * SECONDS_PER_MINUTE
     reach_m = np.max(told, where=np.isfinite(told), initial=0.0) * speed_m_per_s + MARGIN_M
     dx, dy = reach_m / (111_320 * max(np.cos(np.radians(centre[rows, 1].mean())), 0.01)), reach_m / 110_540
-    (west, south), (east, north) = centre[rows].min(axis=0) - (dx, dy), centre[rows].max(axis=0) + (dx, dy)
+    (west, south), (east, north) = centre[rows].min(axis=0) - np.asarray([dx, dy]), centre[rows].max(axis=0) + np.asarray([dx, dy])
     inside = (bounds[:, 0] <= east) & (bounds[:, 2] >= west) & (bounds[:, 1] <= north) & (bounds[:, 3] >= south)
     if inside.sum() > LARGEST_CUT:
         return 0, 0.0
@@ -88,9 +90,7 @@ def _cluster(tables: Tables, service: str, rows: np.ndarray, speed_m_per_s: floa
     mine = links[(links["kind"] == "building") & links["id"].isin(buildings["building"])]
     offered = tables.facilities.loc[tables.facilities["service"] == service, "facility"]
     theirs = links[(links["kind"] == "facility") & links["id"].isin(offered)]
-    tied = [
-        part.merge(edges, on="edge").assign(leg_s=seconds(part["leg_m"].to_numpy(), speed_m_per_s)) for part in (mine, theirs)
-    ]
+    tied = [part.assign(leg_s=seconds(part["leg_m"].to_numpy(), speed_m_per_s)).merge(edges, on="edge") for part in (mine, theirs)]
     found = shortest_seconds(to_networkx(edges), *tied)
     again = np.asarray([found.get(building, np.inf) for building in buildings["building"]])
     differ = np.abs(np.where(again == told, 0.0, again - np.where(np.isfinite(told), told, 0.0)))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +27,7 @@ from circle.rules.loading import suggest
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     Series = pd.Series[Any]
 
@@ -129,6 +130,14 @@ def expand(table: str, services: Iterable[str] = (), layers: Iterable[str] = ())
         else:
             found += [replace(column, name=column.name.replace(template[0], value)) for value in values[template[1]]]
     return tuple(found)
+
+
+def coded(codes: NDArray[Any], words: Sequence[str]) -> pd.Categorical:
+    """Make a column of words from their numbers in `words`: as small and as fast as numbers, and it reads as words."""
+    import pandas as pd  # noqa: PLC0415 - `circle --help` answers without it
+
+    made: pd.Categorical = pd.Categorical.from_codes(codes, categories=list(words))  # type: ignore[call-overload]
+    return made
 
 
 def check(frame: Frame, table: str, services: Iterable[str] = (), layers: Iterable[str] = ()) -> Frame:

@@ -37,7 +37,7 @@ def cross(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane) -> tuple[pd.
     count = ways["count"].to_numpy()
     start = np.cumsum(count) - count
     node, lon, lat = (vertices[name].to_numpy() for name in ("node", "lon", "lat"))
-    is_square = ways["square"].to_numpy(dtype=bool) & (node[start] == node[start + count - 1]) & (count > 3)  # noqa: PLR2004
+    is_square = ways["square"].to_numpy(dtype=bool) & (node[start] == node[start + count - 1]) & (count > 3)
     if not is_square.any():
         return ways, vertices
     ref, inverse, uses = np.unique(node, return_inverse=True, return_counts=True)
@@ -57,7 +57,10 @@ def cross(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane) -> tuple[pd.
     place = np.arange(len(point)) - np.repeat(np.r_[0, np.cumsum(size)[:-1]], size)
     apart = np.abs(place[a] - place[b])
     apart_enough = (ring[a] != ring[b]) | ((apart != 1) & (apart != size[ring[a]] - 1))
-    a, b = a[apart_enough], b[apart_enough]
+    before, after = _neighbours(size)
+    taut = _taut((x, y), (a, b), before, after) | gate[point[a]]
+    taut &= _taut((x, y), (b, a), before, after) | gate[point[b]]
+    a, b = a[apart_enough & taut], b[apart_enough & taut]
     lines = shapely.linestrings(np.stack([np.column_stack([x[a], y[a]]), np.column_stack([x[b], y[b]])], axis=1))
     seen = side_by_side(shapely.covers, shapes[square[ring[a]]], lines)
     ends = np.column_stack([point[a[seen]], point[b[seen]]])
@@ -88,15 +91,35 @@ def _shapes(x: Floats, y: Floats, ring: Ints, square: Ints) -> tuple[Shapes, Boo
 
 def _corners(x: Floats, y: Floats, ring: Ints, size: Ints, outer: Bools) -> Bools:
     """Points that stick into their square: a shortest walk can only bend there."""
-    last = np.cumsum(size)
-    index = np.arange(len(x))
-    before, after = index - 1, index + 1
-    before[last - size] = last - 1
-    after[last - 1] = last - size
+    before, after = _neighbours(size)
     turn = (x - x[before]) * (y[after] - y) - (y - y[before]) * (x[after] - x)
     area = np.bincount(ring, weights=x * y[after] - x[after] * y, minlength=len(size))
     inward = turn * np.sign(area)[ring] < 0
     return np.where(outer[ring], inward, ~inward)
+
+
+def _neighbours(size: Ints) -> tuple[Ints, Ints]:
+    """The points before and after each point on its ring."""
+    last = np.cumsum(size)
+    index = np.arange(last[-1])
+    before, after = index - 1, index + 1
+    before[last - size] = last - 1
+    after[last - 1] = last - size
+    return before, after
+
+
+def _taut(xy: tuple[Floats, Floats], line: tuple[Ints, Ints], before: Ints, after: Ints) -> Bools:
+    """Whether a string along each line would lie against its first end: both sides of the ring there are on one side of the line.
+
+    A shortest walk bends only around such ends, so other lines to a corner are never on one.
+    """
+    (x, y), (end, other) = xy, line
+    dx, dy = x[end] - x[other], y[end] - y[other]
+
+    def side(neighbour: Ints) -> Floats:
+        return np.asarray(dx * (y[neighbour] - y[end]) - dy * (x[neighbour] - x[end]))
+
+    return np.asarray(side(before[end]) * side(after[end]) >= 0)
 
 
 def _chosen(corner: Bools, gate: Bools, square: Ints) -> Ints:

@@ -192,35 +192,17 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
             doors = linkage.project(place.doors.geometry.to_numpy(), net)
             starts, _ = linkage.starts(outlines, doors[place.doors["home"].to_numpy(dtype=bool)])
             mine = linkage.link(starts, net)
-            goals, _ = linkage.starts(linkage.project(place.facilities.geometry.to_numpy(), net), doors[place.doors["visit"].to_numpy(dtype=bool)])
+            goals, _ = linkage.starts(
+                linkage.project(place.facilities.geometry.to_numpy(), net), doors[place.doors["visit"].to_numpy(dtype=bool)]
+            )
             theirs = linkage.link(goals, net, every=True)
             _link_findings(place, mine, theirs, findings)
-        buildings = place.buildings
-        setting = _setting(place, net, starts, mine)
-        columns: list[pd.DataFrame] = []
-        spent = {"access": 0.0, "gaps": 0.0}
-        for limit in study.standard.services:
-            with clock.stage("access"):
-                rows = np.flatnonzero((place.facilities["service"] == limit.service).to_numpy())
-                offered = _only(theirs, rows)
-                reach = access.search(graph, offered, len(rows), speed)
-                walk = access.measure(graph, mine, len(buildings), offered, reach, speed)
-            spent["access"] += clock.seconds["access"]
-            with clock.stage("gaps"):
-                if not len(rows):
-                    findings.add("sources.no_facility", "", limit.service)
-                columns.append(_walks(limit.service, walk, place.facilities["facility"].to_numpy()[rows], mine))
-                columns.append(gaps.judge(limit, walk, goals[rows], setting, speed))
-            spent["gaps"] += clock.seconds["gaps"]
+        buildings = _judged(study, place, graph, (mine, theirs), (_setting(place, net, starts, mine), goals), clock)
         with clock.stage("gaps"):
-            buildings = pd.concat([buildings, *columns], axis=1)
-            buildings = buildings.assign(**{name: values for name, values in gaps.worst(buildings, study.standard).items()})
-            buildings = gpd.GeoDataFrame(buildings[_order(buildings, study.standard)], geometry="geometry", crs="EPSG:4326")
             zones = gaps.coverage(buildings, place.zones, shapely.box(*place.extent), study.standard)
-        clock.seconds |= {"access": spent["access"], "gaps": spent["gaps"] + clock.seconds["gaps"]}
         with clock.stage("tables"):
-            links = pd.concat([mine.table("building", buildings["building"], net), theirs.table("facility", place.facilities["facility"], net)], ignore_index=True)
-            links = links[~links.duplicated(["kind", "id", "edge", "offset_m", "leg_m"])] if len(place.facilities) else links
+            tied = [("building", mine, buildings["building"].tolist()), ("facility", theirs, place.facilities["facility"].tolist())]
+            links = linkage.table(tied, net)
             edges, nodes = net.edge_table(), net.node_table()
         with clock.stage("check"):
             rule = rules.settings("check")
@@ -242,6 +224,35 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
     for name, table in made.tables().items():
         schema.check(table, name, services, layers)
     return made
+
+
+def _judged(
+    study: Study,
+    place: sources.Place,
+    graph: access.Graph,
+    links: tuple[linkage.Links, linkage.Links],
+    where: tuple[gaps.Setting, np.ndarray],
+    clock: _Clock,
+) -> gpd.GeoDataFrame:
+    """The buildings with their minutes and verdicts, service by service; `links` and `where` are of buildings and of facilities."""
+    mine, theirs = links
+    setting, goals = where
+    speed = study.walker.speed_m_per_s
+    columns: list[pd.DataFrame] = []
+    for limit in study.standard.services:
+        rows = np.flatnonzero((place.facilities["service"] == limit.service).to_numpy())
+        if not len(rows):
+            place.findings.add("sources.no_facility", "", limit.service)
+        with clock.stage("access"):
+            offered = _only(theirs, rows)
+            reach = access.search(graph, offered, len(rows), speed)
+            walk = access.measure(graph, mine, len(place.buildings), offered, reach, speed)
+        with clock.stage("gaps"):
+            columns.append(_walks(limit.service, walk, place.facilities["facility"].to_numpy()[rows], mine))
+            columns.append(gaps.judge(limit, walk, goals[rows], setting, speed))
+    buildings = pd.concat([place.buildings, *columns], axis=1)
+    buildings = pd.concat([buildings, gaps.worst(buildings, study.standard)], axis=1)
+    return gpd.GeoDataFrame(buildings[_order(buildings, study.standard)], geometry="geometry", crs="EPSG:4326")
 
 
 @contextmanager
@@ -269,7 +280,7 @@ class _Clock:
             self.say(name, None)
         start = time.perf_counter()
         yield
-        self.seconds[name] = round(time.perf_counter() - start, 4)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 4)
 
 
 def _only(links: linkage.Links, rows: np.ndarray) -> linkage.Links:
@@ -279,7 +290,13 @@ def _only(links: linkage.Links, rows: np.ndarray) -> linkage.Links:
     place[rows] = np.arange(len(rows))
     keep = place[links.row] >= 0
     return linkage.Links(
-        place[links.row[keep]], links.edge[keep], links.offset_m[keep], links.leg_m[keep], links.start_x[keep], links.start_y[keep], links.flag[keep]
+        place[links.row[keep]],
+        links.edge[keep],
+        links.offset_m[keep],
+        links.leg_m[keep],
+        links.start_x[keep],
+        links.start_y[keep],
+        links.flag[keep],
     )
 
 
@@ -303,7 +320,7 @@ def _walks(service: str, walk: access.Access, ids: np.ndarray, links: linkage.Li
     return pd.DataFrame(
         {
             f"minutes_{service}": minutes(walk.seconds),
-            f"facility_{service}": pd.Categorical.from_codes(np.where(walk.facility >= 0, walk.facility, len(ids)), [*ids, ""]),
+            f"facility_{service}": schema.coded(np.where(walk.facility >= 0, walk.facility, len(ids)), [*ids, ""]),
             f"leg_m_{service}": leg,
         }
     )
@@ -324,19 +341,20 @@ def _link_findings(place: sources.Place, mine: linkage.Links, theirs: linkage.Li
 
 
 def _finding_table(findings: Findings) -> pd.DataFrame:
+    ordered = sorted(findings, key=lambda f: (f.code, f.id, f.detail))  # the same, however many processes read the file
     return pd.DataFrame(
         {
-            "code": pd.Categorical([f.code for f in findings]),
-            "stage": pd.Categorical([f.stage for f in findings]),
-            "id": pd.Series([f.id for f in findings], dtype="str"),
-            "detail": pd.Series([f.detail for f in findings], dtype="str"),
+            "code": pd.Categorical([f.code for f in ordered]),
+            "stage": pd.Categorical([f.stage for f in ordered]),
+            "id": pd.Series([f.id for f in ordered], dtype="str"),
+            "detail": pd.Series([f.detail for f in ordered], dtype="str"),
         }
     )
 
 
 def _order(buildings: pd.DataFrame, standard: Standard) -> list[str]:
     """Columns of `buildings` in the order of the declaration, those of one service together."""
-    layers = [column.removeprefix("zone_") for column in buildings if str(column).startswith("zone_")]
+    layers = [name.removeprefix("zone_") for name in map(str, buildings.columns) if name.startswith("zone_")]
     declared = schema.expand("buildings", [limit.service for limit in standard.services], layers)
     return [*(column.name for column in declared if column.name != "geometry"), "geometry"]
 

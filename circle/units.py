@@ -6,14 +6,15 @@ Never: rounds. Seconds are compared as they are; minutes are for people and for 
 
 from __future__ import annotations
 
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 SECONDS_PER_MINUTE = 60.0
-
-Floats = NDArray[np.float64]
 
 
 @overload

@@ -19,9 +19,9 @@ import shapely
 from circle import rules
 from circle.errors import Findings, PlaceError
 from circle.projection import Plane
+from circle.sources import aside, geometry, integrity, osm, surroundings
 from circle.sources import buildings as building_table
 from circle.sources import facilities as facility_table
-from circle.sources import geometry, integrity, osm, surroundings
 
 __all__ = ["Place", "digest", "read"]
 
@@ -90,7 +90,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
         It holds no buildings or nothing to walk on.
     """
     findings = integrity.inspect(path)
-    extract = osm.read(path, services, progress)
+    extract = osm.read(path, services, progress, aside.both if aside.worthwhile(path) else None)
     findings.items.extend(extract.findings.items)
     integrity.judge(path, extract, findings)
     ids, outlines, tags = building_table.outlines(extract, findings)
@@ -101,7 +101,9 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     around = surroundings.shapes(extract, findings)
     table = building_table.table(ids, outlines, tags, surroundings.landuse(around), plane)
     offering = around[around["offers"]]
-    candidates = [facility_table.Candidate(*row) for row in zip(offering["id"], offering["tags"], offering["kind"], offering.geometry, strict=True)]
+    candidates = [
+        facility_table.Candidate(*row) for row in zip(offering["id"], offering["tags"], offering["kind"], offering.geometry, strict=True)
+    ]
     candidates += _named_buildings(ids, outlines, tags)
     facilities = facility_table.table(candidates, services, plane, findings)
     table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
@@ -111,7 +113,9 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     if "compound" not in table:
         table["compound"] = pd.Categorical([""] * len(table))
     if not len(table):
-        raise PlaceError(f"{path} holds no building that anybody could start a walk from. Use an extract with buildings, or add them from a table.")
+        raise PlaceError(
+            f"{path} holds no building that anybody could start a walk from. Use an extract with buildings, or add them from a table."
+        )
     return Place(
         ways=ways,
         vertices=vertices,
@@ -200,5 +204,7 @@ def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> 
 def _named_buildings(ids: np.ndarray, outlines: np.ndarray, tags: list[osm.BuildingTags]) -> list[facility_table.Candidate]:
     """Buildings with a name or a tag that may make them a facility: in China many a service centre is a bare `building=yes` with a name."""
     return [
-        facility_table.Candidate(identity, more, "area", shape) for identity, shape, (*_, more) in zip(ids, outlines, tags, strict=True) if more is not None
+        facility_table.Candidate(identity, more, "area", shape)
+        for identity, shape, (*_, more) in zip(ids, outlines, tags, strict=True)
+        if more is not None
     ]

@@ -15,14 +15,10 @@ import pickle
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from circle.sources import drawings
-
-if TYPE_CHECKING:
-    from circle.sources.osm import Extract
+from circle.sources import drawings, osm
 
 LARGE = 8_000_000  # bytes of PBF from which a second process saves more than its start costs
 STREETS = ("combos", "walk_id", "walk_combo", "walk_name", "walk_wkb", "walk_refs")
@@ -33,7 +29,7 @@ def worthwhile(path: Path) -> bool:
     return path.name.lower().endswith(".pbf") and path.stat().st_size >= LARGE and (os.cpu_count() or 1) > 1 and bool(sys.executable)
 
 
-def both(path: Path, services: Collection[str], progress: Callable[[int], None] | None) -> Extract:
+def both(path: Path, services: Collection[str], progress: osm.Progress) -> osm.Extract:
     """Read a file in two processes.
 
     Raises
@@ -41,13 +37,12 @@ def both(path: Path, services: Collection[str], progress: Callable[[int], None] 
     RuntimeError
         The file is damaged (as `osm.part`).
     """
-    from circle.sources import osm
-
     with tempfile.TemporaryDirectory(prefix="circle-") as place:
         target = Path(place) / "streets"
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
         command = [sys.executable, "-m", "circle.sources.aside", str(path), str(target), *sorted(services)]
-        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as aside:  # noqa: S603
+        silent = subprocess.DEVNULL
+        with subprocess.Popen(command, env=environment, stdin=silent, stdout=silent, stderr=silent) as aside:  # noqa: S603 - ourselves
             try:
                 extract = osm.part(path, services, progress, "others")
             except BaseException:
@@ -70,11 +65,9 @@ def both(path: Path, services: Collection[str], progress: Callable[[int], None] 
 
 
 def _main(path: str, target: str, *services: str) -> None:
-    from circle.sources import osm
-
     gc.disable()
     try:
-        streets: Extract | None = osm.part(Path(path), services, None, "streets")
+        streets: osm.Extract | None = osm.part(Path(path), services, None, "streets")
         if streets is not None:
             streets.findings.items = [f for f in streets.findings.items if f.id]  # what concerns the file is found by the other process
     except drawings.NotPlain:

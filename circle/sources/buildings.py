@@ -1,6 +1,6 @@
 """The table of buildings: where people start.
 
-Takes: an `Extract`, the areas around, the plane.   Gives: `buildings` (see rules/tables/buildings.csv) and the structures where nobody starts.
+Takes: an `Extract`, the areas around, the plane.   Gives: `buildings` (see rules/tables/buildings.csv), also those where nobody starts.
 Never: drops a building silently: what has no outline at all is a finding, what has a broken one is mended and a finding.
 """
 
@@ -32,7 +32,7 @@ def outlines(extract: Extract, findings: Findings) -> tuple[NDArray[np.object_],
     number = np.asarray(extract.building_id, dtype=np.int64)
     shapes = np.empty(len(number), dtype=object)
     way_rows = np.flatnonzero(is_way)
-    shapes[way_rows] = _way_outlines([extract.building_wkb[row] for row in way_rows], number[way_rows], extract, findings)
+    shapes[way_rows] = _way_outlines([extract.building_wkb[row] for row in way_rows], number[way_rows], findings)
     relation_rows = np.flatnonzero(~is_way)
     parts = geometry.shapes([extract.building_wkb[row] for row in relation_rows])
     single = shapely.get_num_geometries(parts) == 1
@@ -52,11 +52,11 @@ def outlines(extract: Extract, findings: Findings) -> tuple[NDArray[np.object_],
     last = np.zeros(len(ids), dtype=bool)
     last[len(ids) - 1 - first] = True  # of several versions in one file the last counts
     findings.extend("sources.duplicate_id", ids[~last], "several versions of one building: the last one counts")
-    keep = np.flatnonzero(last & ~outer & ~np.equal(shapes, None))
+    keep = np.flatnonzero(last & ~outer & ~shapely.is_missing(shapes))
     return ids[keep], shapes[keep], [tags[row] for row in keep]
 
 
-def _way_outlines(wkb: list[str], number: NDArray[np.int64], extract: Extract, findings: Findings) -> Shapes:
+def _way_outlines(wkb: list[str], number: NDArray[np.int64], findings: Findings) -> Shapes:
     coordinates, counts = geometry.line_coordinates(wkb)
     if not len(counts):
         return np.empty(0, dtype=object)
@@ -64,16 +64,22 @@ def _way_outlines(wkb: list[str], number: NDArray[np.int64], extract: Extract, f
     out = np.empty(len(counts), dtype=object)
     of_line = np.repeat(ring, counts)
     out[ring] = geometry.polygons(coordinates[of_line], counts[ring])
-    open_coordinates, open_counts = geometry.close_rings(coordinates[~of_line], counts[~ring]) if (~ring).any() else (coordinates[:0], counts[:0])
-    long_enough = open_counts > 3  # noqa: PLR2004 - three corners and the first again
+    open_coordinates, open_counts = (
+        geometry.close_rings(coordinates[~of_line], counts[~ring]) if (~ring).any() else (coordinates[:0], counts[:0])
+    )
+    long_enough = open_counts > 3
     open_rows = np.flatnonzero(~ring)
-    findings.extend("sources.broken_ring", [f"way/{n}" for n in number[open_rows[long_enough]]], "outline not closed; closed with a straight line")
+    findings.extend(
+        "sources.broken_ring", [f"way/{n}" for n in number[open_rows[long_enough]]], "outline not closed; closed with a straight line"
+    )
     findings.extend("sources.broken_ring", [f"way/{n}" for n in number[open_rows[~long_enough]]], "fewer than three corners: no outline")
     out[open_rows[long_enough]] = geometry.polygons(open_coordinates[np.repeat(long_enough, open_counts)], open_counts[long_enough])
-    drawn = np.flatnonzero(~np.equal(out, None))
+    drawn = np.flatnonzero(~shapely.is_missing(out))
     for row in drawn[~side_by_side(shapely.is_valid, out[drawn])]:
         out[row] = geometry.areal(shapely.make_valid(out[row]))
-        findings.add("sources.broken_ring", f"way/{number[row]}", "outline crosses itself" + ("; mended" if out[row] is not None else ": no area"))
+        findings.add(
+            "sources.broken_ring", f"way/{number[row]}", "outline crosses itself" + ("; mended" if out[row] is not None else ": no area")
+        )
     return out
 
 
@@ -118,10 +124,12 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
     scale = plane.units_per_metre_at(shapely.get_y(centres))
     frame["area_m2"] = _plane_area(shapes, plane) / scale**2
     around = _around(centres, landuse, lives)
-    by_use = ~np.equal(lives, None)
-    by_area = ~by_use & ~np.equal(around, None)
+    by_use = ~pd.isna(lives)
+    by_area = ~by_use & ~pd.isna(around)
     frame["residential"] = np.where(by_use, lives, np.where(by_area, around, True)).astype(bool)  # noqa: FBT003
-    frame["residential_by"] = pd.Categorical(np.select([by_use, by_area], ["use", "area"], "assumed"), categories=["use", "area", "assumed"])
+    frame["residential_by"] = pd.Categorical(
+        np.select([by_use, by_area], ["use", "area"], "assumed"), categories=["use", "area", "assumed"]
+    )
     frame["starts_walk"] = starts_walk
     return _households(frame, _number(pd.Series([None if m is None else m.get("building:flats") for m in more], dtype=object)))
 
@@ -145,7 +153,7 @@ def _plane_area(shapes: Shapes, plane: Plane) -> NDArray[np.float64]:
 def _around(centres: Shapes, landuse: gpd.GeoDataFrame, lives: NDArray[np.object_]) -> NDArray[np.object_]:
     """What the smallest area around each building says; None where no area says anything. Only asked where the use does not tell."""
     out = np.full(len(centres), None, dtype=object)
-    asked = np.flatnonzero(np.equal(lives, None))
+    asked = np.flatnonzero(pd.isna(lives))
     if not len(landuse) or not len(asked):
         return out
     areas = landuse.geometry.to_numpy()
@@ -169,6 +177,7 @@ def _households(frame: gpd.GeoDataFrame, flats: pd.Series) -> gpd.GeoDataFrame:
         households=households,
         population=households * rule["persons_per_household"],
         households_by=pd.Categorical(
-            np.select([~frame["residential"], flats.notna()], ["none", "flats"], "estimate"), categories=["ledger", "flats", "estimate", "none"]
+            np.select([~frame["residential"], flats.notna()], ["none", "flats"], "estimate"),
+            categories=["ledger", "flats", "estimate", "none"],
         ),
     )

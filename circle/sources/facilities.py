@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import geopandas as gpd
 import numpy as np
@@ -32,7 +33,7 @@ class Candidate:
 
     id: str
     tags: dict[str, str]
-    kind: str
+    kind: Literal["point", "line", "area"]
     shape: shapely.Geometry
 
 
@@ -42,11 +43,8 @@ def table(candidates: Iterable[Candidate], services: Collection[str], plane: Pla
     The same facility mapped twice (a node in an area, a node beside its twin, a bus stop's stopping point beside its platform) is
     one row; the others are named in its column `merged`, and each is a finding (`sources.merged_facility`).
     """
-    rows = []
-    for candidate in candidates:
-        for service in rules.match_services(candidate.tags, candidate.kind):
-            if service in services:
-                rows.append((service, candidate, rules.stop_position(candidate.tags)))
+    offers = ((service, each) for each in candidates for service in rules.match_services(each.tags, each.kind))
+    rows = [(service, each, rules.stop_position(each.tags)) for service, each in offers if service in services]
     asked = rules.service_keys() - {"name"}
     frame = pd.DataFrame(
         {

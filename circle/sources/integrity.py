@@ -13,7 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from circle.errors import Findings, PlaceError, SourceError
 from circle.sources.osm import Extract
@@ -50,7 +50,8 @@ def inspect(path: Path) -> Findings:
     wanted = "PBF" if name.endswith(".pbf") else "gzip" if name.endswith(".gz") else "bzip2" if name.endswith(".bz2") else "XML"
     if kind != wanted:
         raise SourceError(
-            f"{path} is {_A[kind]}, not {_WHOLE.get(kind, wanted)} as its name says. {_REMEDY.get(kind, 'Rename it to end in ' + _SUFFIX.get(kind, '?') + '.')}"
+            f"{path} is {_A[kind]}, not {_WHOLE.get(kind, wanted)} as its name says. "
+            + _REMEDY.get(kind, f"Rename it to end in {_SUFFIX.get(kind, '?')}.")
         )
     findings = Findings()
     if kind == "PBF":
@@ -88,7 +89,7 @@ _REMEDY = {
 }
 
 
-def _kind(path: Path, head: bytes) -> str:
+def _kind(path: Path, head: bytes) -> str:  # noqa: C901, PLR0911 - a list of signatures, read top to bottom
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head[4:].startswith(b"\x0a\x09OSMHeader"):
         return "PBF"
@@ -177,7 +178,8 @@ def _check_xml(path: Path, packed: str) -> None:
         raise SourceError(f"{path} is cut short or damaged: it does not unpack to its end. Fetch it again.") from trouble
     if packed != "XML" and (kind := _kind(Path(path.stem), head)) not in {"XML"}:
         raise SourceError(
-            f"{path} is packed {_A[kind].partition(' ')[2] or _A[kind]}, not OSM XML. {_REMEDY.get(kind, 'Unpack it and use the file inside.')}"
+            f"{path} is packed {_A[kind].partition(' ')[2] or _A[kind]}, not OSM XML. "
+            + _REMEDY.get(kind, "Unpack it and use the file inside.")
         )
     for text in (head, tail):
         low = text.lower()
@@ -185,14 +187,15 @@ def _check_xml(path: Path, packed: str) -> None:
         if start >= 0 and (b"error" in low[start:] or b"timed out" in low[start:]):
             what = text[start + 8 : start + 200].split(b"<")[0].decode("utf-8", "replace").strip()
             raise SourceError(
-                f"{path} is an error answer of Overpass, not a whole place: “{what}”. Ask again for a smaller area or with a longer timeout."
+                f"{path} is an error answer of Overpass, not a whole place: “{what}”. "
+                "Ask again for a smaller area or with a longer timeout."
             )
     if not tail.rstrip().endswith((b"</osm>", b"/>")):
         raise SourceError(f"{path} is cut short: it does not end in </osm>. Fetch it again.")
 
 
 def _parts(path: Path, packed: str) -> Iterator[bytes]:
-    stream: IO[bytes]
+    stream: Any
     if packed == "XML":
         with path.open("rb") as stream:  # only its ends matter, and it may be large
             yield stream.read(_HEAD)

@@ -11,27 +11,32 @@ from __future__ import annotations
 
 import gc
 from array import array
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import osmium
+import shapely
 
 from circle import rules
 from circle.errors import Finding, Findings, PlaceError, SourceError
-from circle.sources import aside, drawings
+from circle.sources import drawings
 
 EPOCH = 1970  # the year that an object without a timestamp carries
 UNDEFINED = 2_147_483_647  # libosmium's coordinate of a node that it has not seen
 BACKGROUND_KEYS = ("landuse", "leisure", "natural", "waterway", "railway", "barrier", "boundary", "place", "man_made")
 NODE_KEYS = ("entrance", "barrier")
 # Keys are asked for in this order until all tags of an object are accounted for; the commonest first, also those that mean nothing here.
-BUILDING_KEYS = ("building", "addr:housenumber", "addr:street", "building:levels", "addr:city", "addr:postcode", "addr:country", "name", "source", "type",
-                 "roof:shape", "roof:levels", "height")  # fmt: skip
-STREET_KEYS = ("highway", "name", "surface", "oneway", "lanes", "maxspeed", "footway", "lit", "foot", "access", "service", "bicycle", "sidewalk", "width",
-               "crossing", "ref", "source")  # fmt: skip
+BUILDING_KEYS = (
+    *("building", "addr:housenumber", "addr:street", "building:levels", "addr:city", "addr:postcode", "addr:country"),
+    *("name", "source", "type", "roof:shape", "roof:levels", "height"),
+)
+STREET_KEYS = (
+    *("highway", "name", "surface", "oneway", "lanes", "maxspeed", "footway", "lit", "foot", "access", "service", "bicycle", "sidewalk"),
+    *("width", "crossing", "ref", "source"),
+)
 
 
 @dataclass(slots=True)
@@ -90,7 +95,11 @@ class Extract:
         return self.combos.setdefault(values, len(self.combos))
 
 
-def read(path: Path, services: Collection[str], progress: Callable[[int], None] | None = None) -> Extract:
+Progress = Callable[[int], None] | None
+Reading = Callable[[Path, Collection[str], Progress], "Extract"]
+
+
+def read(path: Path, services: Collection[str], progress: Progress = None, reading: Reading | None = None) -> Extract:
     """Read an OSM file (`.osm.pbf`, `.osm`, `.osm.gz`, `.osm.bz2`): relations, then nodes and ways, then the members of areas.
 
     Parameters
@@ -101,6 +110,8 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
         Services whose facilities are wanted.
     progress
         Called now and then with the number of objects seen.
+    reading
+        Another way to read a file that is sorted and plain (see `aside`).
 
     Raises
     ------
@@ -110,7 +121,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     collecting = gc.isenabled()
     gc.disable()  # millions of small objects and not one cycle: looking for cycles would take longer than reading
     try:
-        return _read(path, services, progress)
+        return _read(path, services, progress, reading or part)
     except (RuntimeError, ValueError, MemoryError) as trouble:
         if isinstance(trouble, SourceError | PlaceError):
             raise
@@ -122,10 +133,10 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
             gc.enable()
 
 
-def _read(path: Path, services: Collection[str], progress: Callable[[int], None] | None) -> Extract:
+def _read(path: Path, services: Collection[str], progress: Progress, reading: Reading) -> Extract:
     """Read as it stands; a drawing, a file that is not sorted, or one with several versions is made plain first."""
     try:
-        return _dated(aside.both(path, services, progress) if aside.worthwhile(path) else part(path, services, progress))
+        return _dated(reading(path, services, progress))
     except drawings.NotPlain:
         findings = Findings()
         with drawings.plain(path, findings) as straight:
@@ -136,7 +147,7 @@ def _read(path: Path, services: Collection[str], progress: Callable[[int], None]
         return extract
 
 
-def part(path: Path, services: Collection[str], progress: Callable[[int], None] | None = None, which: str = "all") -> Extract:
+def part(path: Path, services: Collection[str], progress: Progress = None, which: str = "all") -> Extract:
     """One reading: `all`, only the `streets` (the `walk_*` fields), or the `others` (everything but those)."""
     return _Reader(path, services, progress, part=which).run()
 
@@ -217,7 +228,7 @@ class _Reader:
         keep = osmium.filter.KeyFilter(*self.shape_keys)
         first_pass = self.areas.first_pass_handler()  # held by name: the iterator does not keep its handlers alive
         with osmium.io.Reader(str(self.path), osmium.osm.RELATION) as reader:
-            for relation in osmium.OsmFileIterator(reader, keep, first_pass):
+            for relation in _objects(reader, keep, first_pass):
                 self._relation(relation)
 
     def _nodes_and_ways(self) -> None:
@@ -225,14 +236,12 @@ class _Reader:
         located = osmium.NodeLocationsForWays(self.locations)
         located.ignore_errors()
         points = (
-            osmium.filter.KeyFilter(*self.point_keys).enable_for(osmium.osm.NODE)
-            if self.others
-            else osmium.filter.EntityFilter(osmium.osm.WAY)
+            _for(osmium.osm.NODE, osmium.filter.KeyFilter(*self.point_keys)) if self.others else osmium.filter.EntityFilter(osmium.osm.WAY)
         )
-        shapes = osmium.filter.KeyFilter(*self.shape_keys).enable_for(osmium.osm.WAY)
+        shapes = _for(osmium.osm.WAY, osmium.filter.KeyFilter(*self.shape_keys))
         seen, way, mixed = 0, osmium.osm.Way, self.mixed
         with osmium.io.Reader(str(self.path), osmium.osm.NODE | osmium.osm.WAY) as reader:
-            for thing in osmium.OsmFileIterator(reader, located, points, shapes):
+            for thing in _objects(reader, located, points, shapes):
                 seen += 1
                 if mixed and thing.deleted:
                     self.out.findings.add("sources.deleted_object", f"{'way' if type(thing) is way else 'node'}/{thing.id}")
@@ -250,7 +259,7 @@ class _Reader:
             return
         located = osmium.NodeLocationsForWays(self.locations)
         located.ignore_errors()
-        members = osmium.filter.IdFilter(self.members).enable_for(osmium.osm.WAY)
+        members = _for(osmium.osm.WAY, osmium.filter.IdFilter(self.members))
         ready = osmium.BufferIterator()
         second_pass = self.areas.second_pass_to_buffer(ready)
         with osmium.io.Reader(str(self.path), osmium.osm.WAY) as reader:
@@ -269,9 +278,9 @@ class _Reader:
 
     def _member_lines(self, ways: set[int], located: Any) -> None:
         """Fourth pass, seldom needed: the lines of building relations that could not be assembled."""
-        members = osmium.filter.IdFilter(ways).enable_for(osmium.osm.WAY)
+        members = _for(osmium.osm.WAY, osmium.filter.IdFilter(ways))
         with osmium.io.Reader(str(self.path), osmium.osm.WAY) as reader:
-            for way in osmium.OsmFileIterator(reader, located, members):
+            for way in _objects(reader, located, members):
                 try:
                     self.out.member_lines[way.id] = self.wkb.create_linestring(way, osmium.geom.use_nodes.ALL)
                 except (osmium.InvalidLocationError, RuntimeError, ValueError):
@@ -300,7 +309,7 @@ class _Reader:
     def _offers(self, tags: dict[str, str]) -> bool:
         """Whether a tag of these may make an object a facility of a wanted service."""
         anchors = self.anchors
-        return any([key in anchors and self._anchored(key, value) for key, value in tags.items()])
+        return any(key in anchors and self._anchored(key, value) for key, value in tags.items())
 
     def _way(self, way: Any) -> None:
         out = self.out
@@ -321,7 +330,7 @@ class _Reader:
             shown = self.others and not found.keys().isdisjoint(self.asked)
         else:
             street = self.streets
-            shown = self.others and (self._anchored("highway", highway) or any([get(key, None) is not None for key in self.other_keys]))
+            shown = self.others and (self._anchored("highway", highway) or any(get(key, None) is not None for key in self.other_keys))
             found = dict(tags) if shown else _asked(tags, self.street_keys)[0] if street else {}
         if not street and not shown:
             return
@@ -446,6 +455,17 @@ class _Reader:
             out.square_rings.append((number, combo, rings))
 
 
+def _objects(reader: Any, *handlers: Any) -> Iterator[Any]:
+    """Objects of a file that the handlers let pass. They live until the next one is asked for."""
+    return iter(osmium.OsmFileIterator(reader, *handlers))
+
+
+def _for(kind: Any, chosen: Any) -> Any:
+    """A filter that looks at one kind of object and lets the others pass."""
+    chosen.enable_for(kind)
+    return chosen
+
+
 def _getter(tags: Any) -> Callable[[str, None], str | None]:
     """Libosmium's own look-up of a tag where this release of pyosmium shows it, without the wrapper that costs more than the look-up."""
     raw = getattr(tags, "_pyosmium_data", None)
@@ -477,6 +497,4 @@ def _building_tags(tags: Any) -> BuildingTags:
 
 def _line_wkb(run: list[tuple[int, float, float]]) -> str:
     """Hex WKB of a line through known nodes, as libosmium writes it."""
-    import shapely
-
     return str(shapely.to_wkb(shapely.linestrings([(lon, lat) for _, lon, lat in run]), hex=True))

@@ -33,7 +33,7 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
     raw = geometry.shapes([s.wkb for s in (*extract.points, *both)])
     kinds = np.asarray(["point"] * len(extract.points) + ["line"] * len(extract.lines) + ["area"] * len(extract.areas), dtype=object)
     rings = np.asarray([row for row, s in enumerate(extract.lines, start=len(extract.points)) if s.closed and _areal(s)], dtype=np.intp)
-    rings = rings[shapely.get_num_points(raw[rings]) > 3]  # noqa: PLR2004 - three corners and the first again
+    rings = rings[shapely.get_num_points(raw[rings]) > 3]
     points, ring = shapely.get_coordinates(raw[rings], return_index=True)
     polygons = shapely.polygons(shapely.linearrings(points, indices=ring)) if len(rings) else raw[rings]
     for row in np.flatnonzero(~shapely.is_valid(polygons)):
@@ -41,7 +41,7 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
         if polygons[row] is not None:
             crossing = extract.lines[rings[row] - len(extract.points)].id
             findings.add("sources.broken_ring", crossing, "a closed way that crosses itself; mended")
-    drawn = ~np.equal(polygons, None)
+    drawn = ~shapely.is_missing(polygons)
     raw[rings[drawn]] = polygons[drawn]
     kinds[rings[drawn]] = "area"
     open_ = [s.id for s, kind in zip(extract.lines, kinds[len(extract.points) :], strict=False) if kind == "line" and "landuse" in s.tags]
@@ -63,7 +63,9 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
 
 def _areal(shape: Shape) -> bool:
     """Whether a closed way means an area: most do; a fence, wall or railway loop does not."""
-    return not (shape.tags.keys() & {"barrier", "railway", "aeroway"}) or bool(shape.tags.keys() & {"landuse", "leisure", "natural", "amenity", "shop"})
+    return not (shape.tags.keys() & {"barrier", "railway", "aeroway"}) or bool(
+        shape.tags.keys() & {"landuse", "leisure", "natural", "amenity", "shop"}
+    )
 
 
 def _judged(tags: pd.Series, rule: Callable[[dict[str, str]], Any], keys: tuple[str, ...]) -> pd.Series:
@@ -93,7 +95,9 @@ def zones(shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     known = layer.notna()
     found = areas[known]
     table = gpd.GeoDataFrame(
-        {"layer": layer[known], "zone": found["id"], "name": found["tags"].map(lambda tags: tags.get("name", ""))}, geometry=found.geometry, crs=CRS
+        {"layer": layer[known], "zone": found["id"], "name": found["tags"].map(lambda tags: tags.get("name", ""))},
+        geometry=found.geometry,
+        crs=CRS,
     )
     return table.sort_values(["layer", "zone"]).reset_index(drop=True)
 
