@@ -31,4 +31,5 @@ def pytest_report_header() -> str:
     import osmium
     import shapely
 
-    return f"circle: geopandas {geopandas.__version__}, shapely {shapely.__version__} (GEOS {shapely.geos_version_string}), osmium {osmium.version.pyosmium_release}"
+    shapes = f"geopandas {geopandas.__version__}, shapely {shapely.__version__} (GEOS {shapely.geos_version_string})"
+    return f"circle: {shapes}, osmium {osmium.version.pyosmium_release}"

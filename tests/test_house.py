@@ -121,7 +121,7 @@ def test_architecture_table_names_files_that_exist():
     assert len(rows) > 10
     cells = [(folder, cell) for _, rule, module, test in rows for folder, cell in (("circle", rule + module), ("tests", test))]
     named = [f"{folder}/{word}" for folder, cell in cells for word in re.findall(r"`([^`<>]+)`", cell)]
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [name for name in named if not (ROOT / name).exists() and not (ROOT / name.removeprefix("circle/")).exists()] == []
 
 
 def test_every_module_is_named_in_architecture():
