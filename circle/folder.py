@@ -29,6 +29,7 @@ RECORDS = ("summary", "run")
 MARK = "run.json"  # a folder that holds it is a run's, and may be replaced by a newer one
 PUBLISHED = ("map.html", "report.xlsx", "circle.gpkg")
 OURS = frozenset([*(f"{name}.parquet" for name in (*GEO_TABLES, *PLAIN_TABLES)), *(f"{name}.json" for name in RECORDS), *PUBLISHED])
+_FULL = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 LEAST_BYTES = 1_000_000  # a disk with less room left than this is full
 
 
@@ -60,7 +61,7 @@ def _nearest(out: Path) -> Path:
 
 def failed(out: Path, trouble: OSError) -> OutputError:
     """What to say when writing fails; a full disk is not the caller's fault."""
-    full = trouble.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+    full = trouble.errno in _FULL
     what = (
         "the disk is full; free some space and run again"
         if full
@@ -91,19 +92,34 @@ def whole(out: Path) -> Iterator[Path]:
         yield partial
         partial.chmod(0o755)
         _replace(out, partial)
-    except (OutputError, SourceError):
+    except SourceError:
         raise
-    except OSError as trouble:
-        raise failed(out, trouble) from trouble
     except Exception as trouble:  # writers wrap a full disk in errors of their own
-        if "No space left" in str(trouble) or shutil.disk_usage(_nearest(out)).free < LEAST_BYTES:
+        if _is_full(out, trouble):
             raise failed(out, OSError(errno.ENOSPC, str(trouble))) from trouble
+        if isinstance(trouble, OutputError):
+            error = OutputError(str(trouble).replace(str(partial), str(out)))
+            error.exit_status = 1  # the folder could be written a moment ago
+            raise error from trouble
+        if isinstance(trouble, OSError):
+            raise failed(out, trouble) from trouble
         raise
     finally:
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)
         if not out.exists():
             _remove_empty(missing)
+
+
+def _is_full(out: Path, trouble: BaseException | None) -> bool:
+    """Whether trouble, or what led to it, comes from a disk without room."""
+    if shutil.disk_usage(_nearest(out)).free < LEAST_BYTES:
+        return True
+    while trouble is not None:
+        if getattr(trouble, "errno", None) in _FULL or "No space left" in str(trouble):
+            return True
+        trouble = trouble.__cause__ or trouble.__context__
+    return False
 
 
 def _remove_empty(folders: list[Path]) -> None:
