@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 NONE = -1
+SAME_SPOT_M = 1e-6  # a hair's breadth behind is not behind: else a door across a one-way path from another could not be reached
 _TIED = ["id", "edge", "offset_m", "leg_s", "u", "v", "length_m", "seconds_forward", "seconds_backward"]
 
 
@@ -187,6 +188,7 @@ def same_edge(graph: Graph, buildings: Links, facilities: Links, speed_m_per_s: 
     theirs = order[np.repeat(low - np.r_[0, np.cumsum(many)[:-1]], many) + np.arange(len(mine))]
     share = graph.share(facilities)[theirs] - graph.share(buildings)[mine]
     on = buildings.edge[mine]
+    share[np.abs(share) * graph.length_m[on] <= SAME_SPOT_M] = 0.0
     cost = np.where(share >= 0, _part(share, graph.forward_s[on]), _part(-share, graph.backward_s[on]))
     cost = cost + seconds(facilities.leg_m[theirs], speed_m_per_s)
     best_of = np.lexsort((facilities.row[theirs], cost, mine))
@@ -244,6 +246,7 @@ def shortest_seconds(graph: nx.MultiDiGraph, buildings: pd.DataFrame, facilities
         _tie(graph, start, link["v"], link["leg_s"] + ((1 - share) * forward if share < 1 else 0.0))
         for other, leg in tied.get(link["edge"], []):
             apart = abs(other - share)
+            apart = apart if apart * link["length_m"] > SAME_SPOT_M else 0.0
             _tie(graph, start, goal, link["leg_s"] + leg + (apart * (forward if other > share else backward) if apart else 0.0))
     found = nx.single_source_dijkstra_path_length(graph.reverse(copy=False), goal, weight="seconds")
     return {node[1]: float(length) for node, length in found.items() if isinstance(node, tuple)}

@@ -57,6 +57,14 @@ def test_a_facility_at_the_door_is_the_leg_alone_and_zero_is_zero():
     assert measured.facility[at] != ""
 
 
+@pytest.mark.parametrize("hair", [0.0, 1e-8, -1e-8])
+def test_straight_across_a_one_way_path_is_across_and_not_around_the_block(hair):
+    town = Town()
+    town.street((0, 0), (100, 0), (100, 100), (0, 100), (0, 0), **{"oneway:foot": "yes"})
+    house, _ = town.house(50, -6), town.offer("shop", 50 + hair, 6)
+    assert town.measure().seconds[house] == pytest.approx(12 / 1.2, abs=1e-6)
+
+
 def test_along_drawn_streets():
     at = drawn(
         """

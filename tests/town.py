@@ -86,7 +86,7 @@ class Measured:
 
     def links(self, building: str) -> pd.DataFrame:
         """The ties of one building."""
-        table = self.buildings.table("building", pd.Series(self.ids), self.net)
+        table = linkage.table([("building", self.buildings, self.ids)], self.net)
         return table[table["id"] == building].reset_index(drop=True)
 
 
