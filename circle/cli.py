@@ -154,8 +154,11 @@ def _run(source: Path, out: Path, standard: str, walker: str | None, *, publishe
         from circle import folder, study
 
         folder.prepare(out)
-        made = study.run(source, chosen, walker, say=say)
-        made.save(out, published=published, say=say)
+        try:
+            made = study.run(source, chosen, walker, say=say)
+            made.save(out, published=published, say=say)
+        except KeyboardInterrupt:  # Typer would end without a word
+            _fail("stopped; nothing was changed", 130)
     if not quiet:
         _report(made, out, published=published, seconds=time.perf_counter() - started)
 
@@ -236,8 +239,6 @@ def main() -> None:
         app()
     except CircleError as trouble:
         _fail(str(trouble), trouble.exit_status)
-    except KeyboardInterrupt:
-        _fail("stopped; nothing was changed", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

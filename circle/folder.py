@@ -155,6 +155,8 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
 
     def write(name: str, frame: pd.DataFrame) -> None:
         path = folder / f"{name}.parquet"
+        bare = [column for column, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype) and not len(dtype.categories)]
+        frame = frame.astype(dict.fromkeys(bare, "str"))  # without one category Arrow would not know that it is text
         if isinstance(frame, gpd.GeoDataFrame):
             frame.to_parquet(path, index=False, compression="zstd", compression_level=1, schema_version="1.1.0")
         else:
