@@ -22,6 +22,7 @@ from circle.projection import Plane
 from circle.sources import aside, geometry, integrity, osm, surroundings
 from circle.sources import buildings as building_table
 from circle.sources import facilities as facility_table
+from circle.sources.tags import BuildingTags
 
 __all__ = ["Place", "digest", "read"]
 
@@ -201,7 +202,7 @@ def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> 
     return ways, vertices
 
 
-def _named_buildings(ids: np.ndarray, outlines: np.ndarray, tags: list[osm.BuildingTags]) -> list[facility_table.Candidate]:
+def _named_buildings(ids: np.ndarray, outlines: np.ndarray, tags: list[BuildingTags]) -> list[facility_table.Candidate]:
     """Buildings with a name or a tag that may make them a facility: in China many a service centre is a bare `building=yes` with a name."""
     return [
         facility_table.Candidate(identity, more, "area", shape)

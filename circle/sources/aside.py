@@ -59,6 +59,8 @@ def both(path: Path, services: Collection[str], progress: osm.Progress) -> osm.E
             moved = {code: streets.combo(combo) for combo, code in mine.items()}
             extract.square_rings = [(relation, moved[code], rings) for relation, code, rings in extract.square_rings]
         setattr(extract, name, getattr(streets, name))
+    extract.points = streets.points
+    extract.lines = sorted([*extract.lines, *streets.lines], key=lambda shape: int(shape.id.partition("/")[2]))
     extract.newest = max(extract.newest, streets.newest)
     extract.findings.items = list(dict.fromkeys([*extract.findings.items, *streets.findings.items]))
     return extract

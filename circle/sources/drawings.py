@@ -179,7 +179,7 @@ def restore(extract: Extract) -> None:
     extract.building_outers[:] = map(_own, extract.building_outers)
     extract.building_relations = {_own(n): (tags, [_own(way) for way in ways]) for n, (tags, ways) in extract.building_relations.items()}
     extract.member_lines = {_own(way): line for way, line in extract.member_lines.items()}
-    extract.area_relations = {_own(number) for number in extract.area_relations}
+    extract.area_relations = {_own(n): (tags, [_own(way) for way in ways]) for n, (tags, ways) in extract.area_relations.items()}
     extract.square_rings[:] = [
         (_own(number), combo, [[(_own(ref), lon, lat) for ref, lon, lat in ring] for ring in rings])
         for number, combo, rings in extract.square_rings

@@ -217,7 +217,7 @@ def judge(path: Path, extract: Extract, findings: Findings) -> None:
     SourceError
         Most ways lack their nodes: the file was cut, or is not in the order nodes, ways, relations.
     """
-    if not extract.objects:
+    if not (extract.walk_id or extract.building_id or extract.points or extract.lines or extract.areas):
         raise PlaceError(f"{path} holds no object that circle knows: no street, building or facility. Check the area that was cut out.")
     lacking = findings.counts().get("sources.missing_node", 0)
     ways = len(set(extract.walk_id)) + len(extract.building_id)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 from array import array
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,21 +23,14 @@ import shapely
 
 from circle import rules
 from circle.errors import Finding, Findings, PlaceError, SourceError
-from circle.sources import drawings
+from circle.sources import drawings, rings
+from circle.sources import tags as tag_reader
+from circle.sources.tags import BuildingTags
 
 EPOCH = 1970  # the year that an object without a timestamp carries
 UNDEFINED = 2_147_483_647  # libosmium's coordinate of a node that it has not seen
 BACKGROUND_KEYS = ("landuse", "leisure", "natural", "waterway", "railway", "barrier", "boundary", "place", "man_made")
 NODE_KEYS = ("entrance", "barrier")
-# Keys are asked for in this order until all tags of an object are accounted for; the commonest first, also those that mean nothing here.
-BUILDING_KEYS = (
-    *("building", "addr:housenumber", "addr:street", "building:levels", "addr:city", "addr:postcode", "addr:country"),
-    *("name", "source", "type", "roof:shape", "roof:levels", "height"),
-)
-STREET_KEYS = (
-    *("highway", "name", "surface", "oneway", "lanes", "maxspeed", "footway", "lit", "foot", "access", "service", "bicycle", "sidewalk"),
-    *("width", "crossing", "ref", "source"),
-)
 
 
 @dataclass(slots=True)
@@ -48,9 +42,6 @@ class Shape:
     wkb: str
     closed: bool = False
     offers: bool = False
-
-
-BuildingTags = tuple[str, str | None, str | None, str | None, dict[str, str] | None]
 
 
 @dataclass(slots=True)
@@ -77,7 +68,7 @@ class Extract:
     building_outers: list[int] = field(default_factory=list)
     building_relations: dict[int, tuple[BuildingTags, list[int]]] = field(default_factory=dict)
     member_lines: dict[int, str] = field(default_factory=dict)
-    area_relations: set[int] = field(default_factory=set)
+    area_relations: dict[int, tuple[dict[str, str], list[int]]] = field(default_factory=dict)
     square_rings: list[tuple[int, int, list[list[tuple[int, float, float]]]]] = field(default_factory=list)
     points: list[Shape] = field(default_factory=list)
     lines: list[Shape] = field(default_factory=list)
@@ -86,7 +77,6 @@ class Extract:
     data_date: str | None = None
     newest: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     relations: int = 0
-    objects: int = 0
     synthetic: bool = False
     findings: Findings = field(default_factory=Findings)
 
@@ -183,9 +173,11 @@ class _Reader:
         self.locations = osmium.index.create_map("flex_mem")
         self.areas = osmium.area.AreaManager()
         self.members: set[int] = set()
+        self.square_members: set[int] = set()
+        self.corners: dict[tuple[float, float], int] = {}
         walk_keys = rules.walk_keys()
         self.walk_keys = frozenset(walk_keys)
-        self.street_keys = (*STREET_KEYS, *(key for key in walk_keys if key not in STREET_KEYS))
+        self.street_keys = (*tag_reader.STREET_KEYS, *(key for key in walk_keys if key not in tag_reader.STREET_KEYS))
         self.walk_base = frozenset(rules.walk_base_keys()) - {"highway"}
         self.anchors = rules.service_anchors(services)
         asked = {*self.anchors, *BACKGROUND_KEYS}
@@ -193,8 +185,6 @@ class _Reader:
         self.other_keys = tuple(sorted(asked - {"highway"}))
         self.point_keys = tuple(dict.fromkeys(("highway", *NODE_KEYS, *sorted(set(self.anchors) - {"building"}))))
         self.shape_keys = sorted({*asked, *self.walk_base, "building", "highway"})
-        if not self.others:
-            self.shape_keys = sorted({"highway", *self.walk_base})
 
     def run(self) -> Extract:
         out = self.out
@@ -206,6 +196,7 @@ class _Reader:
             raise drawings.NotPlain
         if self.others:
             self._areas()
+        out.lines.sort(key=lambda shape: int(shape.id.partition("/")[2]))  # the same order, however many processes read
         return out
 
     def _header(self) -> None:
@@ -235,13 +226,16 @@ class _Reader:
         """Second pass: everything that has a tag we ask for."""
         located = osmium.NodeLocationsForWays(self.locations)
         located.ignore_errors()
-        points = (
-            _for(osmium.osm.NODE, osmium.filter.KeyFilter(*self.point_keys)) if self.others else osmium.filter.EntityFilter(osmium.osm.WAY)
-        )
-        shapes = _for(osmium.osm.WAY, osmium.filter.KeyFilter(*self.shape_keys))
+        handlers: list[Any] = [located]
+        if not self.streets:  # buildings and areas, and untagged ways that bound them
+            handlers.append(osmium.filter.EntityFilter(osmium.osm.WAY))
+        else:
+            handlers.append(_for(osmium.osm.NODE, osmium.filter.KeyFilter(*self.point_keys)))
+        if not self.others:
+            handlers.append(_for(osmium.osm.WAY, osmium.filter.KeyFilter("highway", *self.walk_base)))
         seen, way, mixed = 0, osmium.osm.Way, self.mixed
         with osmium.io.Reader(str(self.path), osmium.osm.NODE | osmium.osm.WAY) as reader:
-            for thing in _objects(reader, located, points, shapes):
+            for thing in _objects(reader, *handlers):
                 seen += 1
                 if mixed and thing.deleted:
                     self.out.findings.add("sources.deleted_object", f"{'way' if type(thing) is way else 'node'}/{thing.id}")
@@ -251,16 +245,26 @@ class _Reader:
                     self._node(thing)
                 if self.progress is not None and not seen % 50_000:
                     self.progress(seen)
-        self.out.objects = seen
 
     def _areas(self) -> None:
-        """Third pass, without nodes: the member ways of areas, put together by libosmium."""
-        if not self.members:
-            return
+        """Put areas together: here where that is plain, by libosmium in a third pass where it is not."""
+        out = self.out
+        named = {number: ways for number, (_, ways) in (*out.building_relations.items(), *out.area_relations.items())}
+        joined, doubtful = rings.join(named, out.member_lines)
+        for number, wkb in joined.items():
+            self._area(number, wkb)
+        if doubtful:
+            self._doubtful_areas(doubtful, {way for number in doubtful for way in named[number]})
+        assembled = {number for number, is_way in zip(out.building_id, out.building_is_way, strict=True) if not is_way}
+        lacking = {way for number, (_, ways) in out.building_relations.items() if number not in assembled for way in ways}
+        out.member_lines = {way: line for way, line in out.member_lines.items() if way in lacking}
+
+    def _doubtful_areas(self, relations: set[int], ways: set[int]) -> None:
+        """Third pass, without nodes, for relations that are not plain."""
         located = osmium.NodeLocationsForWays(self.locations)
         located.ignore_errors()
-        members = _for(osmium.osm.WAY, osmium.filter.IdFilter(self.members))
-        ready = osmium.BufferIterator()
+        members = _for(osmium.osm.WAY, osmium.filter.IdFilter(ways))
+        ready: Any = osmium.BufferIterator()
         second_pass = self.areas.second_pass_to_buffer(ready)
         with osmium.io.Reader(str(self.path), osmium.osm.WAY) as reader:
             try:
@@ -270,28 +274,16 @@ class _Reader:
                     raise
                 raise drawings.NotPlain from trouble
         for area in ready:
-            self._area(area)
-        assembled = {number for number, is_way in zip(self.out.building_id, self.out.building_is_way, strict=True) if not is_way}
-        lacking = {way for number, (_, ways) in self.out.building_relations.items() if number not in assembled for way in ways}
-        if lacking:
-            self._member_lines(lacking, located)
-
-    def _member_lines(self, ways: set[int], located: Any) -> None:
-        """Fourth pass, seldom needed: the lines of building relations that could not be assembled."""
-        members = _for(osmium.osm.WAY, osmium.filter.IdFilter(ways))
-        with osmium.io.Reader(str(self.path), osmium.osm.WAY) as reader:
-            for way in _objects(reader, located, members):
-                try:
-                    self.out.member_lines[way.id] = self.wkb.create_linestring(way, osmium.geom.use_nodes.ALL)
-                except (osmium.InvalidLocationError, RuntimeError, ValueError):
-                    self._missing(way)
+            if not area.from_way() and area.orig_id() in relations:
+                with suppress(RuntimeError, ValueError):  # no valid area: it stays among those that could not be put together
+                    self._area(area.orig_id(), self.wkb.create_multipolygon(area))
 
     def _date(self, thing: Any) -> None:
         stamp = thing.timestamp
         self.out.newest = max(self.out.newest, stamp)
 
     def _node(self, node: Any) -> None:
-        found, _ = _asked(node.tags, self.point_keys)
+        found, _ = tag_reader.asked(node.tags, self.point_keys)
         offers = self._offers(found)
         if not offers and found.keys().isdisjoint(NODE_KEYS):
             return
@@ -312,11 +304,12 @@ class _Reader:
         return any(key in anchors and self._anchored(key, value) for key, value in tags.items())
 
     def _way(self, way: Any) -> None:
-        out = self.out
         tags = way.tags
-        get = _getter(tags)
+        get = tag_reader.getter(tags)
+        if self.others and way.id in self.members:
+            self._member(way)
         if get("building", None) is not None:
-            described = _building_tags(tags)
+            described = tag_reader.building_tags(tags)
             everything = described[4]
             if self.others:
                 self._building_way(way, described)
@@ -324,21 +317,45 @@ class _Reader:
                 self._walk(way, everything, self._line(way))
             return
         highway = get("highway", None)
-        if highway is None:
-            found = dict(tags)
-            street = self.streets and not found.keys().isdisjoint(self.walk_base)
-            shown = self.others and not found.keys().isdisjoint(self.asked)
-        else:
-            street = self.streets
-            shown = self.others and (self._anchored("highway", highway) or any(get(key, None) is not None for key in self.other_keys))
-            found = dict(tags) if shown else _asked(tags, self.street_keys)[0] if street else {}
+        if highway is not None:
+            if self.streets:
+                self._street(way, tags, highway)
+        elif len(tags):
+            self._other_way(way, dict(tags))
+
+    def _other_way(self, way: Any, tags: dict[str, str]) -> None:
+        """A way that is neither building nor highway: a platform, a pier, a fence, a park."""
+        street = self.streets and not tags.keys().isdisjoint(self.walk_base)
+        shown = self.others and not tags.keys().isdisjoint(self.asked)
         if not street and not shown:
             return
         line = self._line(way)
         if street:
-            self._walk(way, found, line)
+            self._walk(way, tags, line)
         if shown and line is not None:
-            out.lines.append(Shape(f"way/{way.id}", found, line, way.ends_have_same_location(), self._offers(found)))
+            self.out.lines.append(Shape(f"way/{way.id}", tags, line, way.ends_have_same_location(), self._offers(tags)))
+
+    def _member(self, way: Any) -> None:
+        """Keep the line of a way that bounds an area, and the nodes of one that bounds a square."""
+        try:
+            self.out.member_lines[way.id] = self.wkb.create_linestring(way, osmium.geom.use_nodes.ALL)
+        except (osmium.InvalidLocationError, RuntimeError, ValueError):
+            self._missing(way)
+            return
+        if way.id in self.square_members:
+            self.corners.update(((node.lon, node.lat), node.ref) for node in way.nodes)
+
+    def _street(self, way: Any, tags: Any, highway: str) -> None:
+        get = tag_reader.getter(tags)
+        found, complete = tag_reader.asked(tags, self.street_keys)
+        line = self._line(way)
+        self._walk(way, found, line)
+        if line is None or (complete and found.keys().isdisjoint(self.other_keys) and not self._anchored("highway", highway)):
+            return
+        if self._anchored("highway", highway) or any(get(key, None) is not None for key in self.other_keys):
+            everything = dict(tags)
+            shape = Shape(f"way/{way.id}", everything, line, way.ends_have_same_location(), self._offers(everything))
+            self.out.lines.append(shape)
 
     def _walk(self, way: Any, tags: dict[str, str], line: str | None) -> None:
         out = self.out
@@ -424,20 +441,14 @@ class _Reader:
         self._date(relation)
         if get("building") is not None:
             out.building_outers.extend(ref for ref, role in ways if role == "outer")
-            out.building_relations[relation.id] = (_building_tags(relation.tags), [ref for ref, _ in ways])
+            out.building_relations[relation.id] = (tag_reader.building_tags(relation.tags), [ref for ref, _ in ways])
         else:
-            out.area_relations.add(relation.id)
+            out.area_relations[relation.id] = (dict(relation.tags), [ref for ref, _ in ways])
+        if get("highway") is not None:
+            self.square_members.update(ref for ref, _ in ways)
 
-    def _area(self, area: Any) -> None:
+    def _area(self, number: int, wkb: str) -> None:
         out = self.out
-        if area.from_way():
-            return
-        number = area.orig_id()
-        try:
-            wkb = self.wkb.create_multipolygon(area)
-        except (RuntimeError, ValueError):
-            return
-        out.area_relations.discard(number)
         if number in out.building_relations:
             described = out.building_relations[number][0]
             out.building_id.append(number)
@@ -446,13 +457,14 @@ class _Reader:
             out.building_wkb.append(wkb)
             everything = described[4] or {}
         else:
-            everything = dict(area.tags)
+            everything, _ = out.area_relations.pop(number)
             if not everything.keys().isdisjoint(self.asked):
                 out.areas.append(Shape(f"relation/{number}", everything, wkb, closed=True, offers=self._offers(everything)))
         if "highway" in everything:
             combo = out.combo(tuple([item for item in everything.items() if item[0] in self.walk_keys]))
-            rings = [[(n.ref, n.lon, n.lat) for n in ring] for outer in area.outer_rings() for ring in (outer, *area.inner_rings(outer))]
-            out.square_rings.append((number, combo, rings))
+            outlines = shapely.get_rings(shapely.get_parts(shapely.from_wkb(wkb)))
+            corners = [[(self.corners[lon, lat], lon, lat) for lon, lat in shapely.get_coordinates(ring).tolist()] for ring in outlines]
+            out.square_rings.append((number, combo, corners))
 
 
 def _objects(reader: Any, *handlers: Any) -> Iterator[Any]:
@@ -464,35 +476,6 @@ def _for(kind: Any, chosen: Any) -> Any:
     """A filter that looks at one kind of object and lets the others pass."""
     chosen.enable_for(kind)
     return chosen
-
-
-def _getter(tags: Any) -> Callable[[str, None], str | None]:
-    """Libosmium's own look-up of a tag where this release of pyosmium shows it, without the wrapper that costs more than the look-up."""
-    raw = getattr(tags, "_pyosmium_data", None)
-    found: Callable[[str, None], str | None] = getattr(raw, "tags_get_value_by_key", tags.get)
-    return found
-
-
-def _asked(tags: Any, keys: tuple[str, ...]) -> tuple[dict[str, str], bool]:
-    """Tags among `keys`, and whether these are all: asking stops as soon as every tag is accounted for."""
-    get = _getter(tags)
-    left = len(tags)
-    found = {}
-    for key in keys:
-        value = get(key, None)
-        if value is not None:
-            found[key] = value
-            left -= 1
-            if not left:
-                return found, True
-    return found, False
-
-
-def _building_tags(tags: Any) -> BuildingTags:
-    """What a building says: the four that nearly all rows need, and everything only where there is more than an address."""
-    found, complete = _asked(tags, BUILDING_KEYS)
-    plain = complete and "name" not in found
-    return found["building"], found.get("name"), found.get("addr:housenumber"), found.get("building:levels"), None if plain else dict(tags)
 
 
 def _line_wkb(run: list[tuple[int, float, float]]) -> str:
