@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -24,12 +24,12 @@ import shapely
 
 from circle import access, folder, gaps, linkage, network, referee, rules, schema, sources
 from circle.errors import Findings, RuleError
-from circle.publish import layers as layers_file
-from circle.publish import page, workbook
-from circle.publish.frame import Page
 from circle.standards import DEFAULT, Standard
 from circle.standards import load as load_standard
 from circle.units import minutes
+
+if TYPE_CHECKING:
+    from circle.publish.frame import Page
 
 ATTRIBUTION = "© OpenStreetMap contributors, ODbL 1.0"
 VERSIONS = ("circle", "geopandas", "shapely", "numpy", "pandas", "scipy", "osmium", "pyarrow", "networkx")
@@ -105,18 +105,16 @@ class Run:
                 folder.write_record(partial, "summary", self.summary)
                 folder.write_record(partial, "run", self.record)
             if published:
-                with clock.stage("page"):
-                    page.build(partial)
-                with clock.stage("workbook"):
-                    workbook.write(partial)
-                with clock.stage("layers"):
-                    layers_file.write(partial)
+                _publish(partial, clock)
             folder.write_record(partial, "run", self.record)
         self.folder = target
         return self
 
     def map(self) -> Page:
         """The published page; it shows itself as the last line of a notebook's cell."""
+        from circle.publish import page  # noqa: PLC0415 - Folium takes half a second to import, and tables do not need it
+        from circle.publish.frame import Page as Shown  # noqa: PLC0415
+
         if self._page is None:
             if self.folder is not None:
                 self._page = page.html(self.folder)
@@ -126,7 +124,7 @@ class Run:
                     folder.write_record(Path(place), "summary", self.summary)
                     folder.write_record(Path(place), "run", self.record)
                     self._page = page.html(Path(place))
-        return Page(self._page)
+        return Shown(self._page)
 
     def _repr_html_(self) -> str:
         return self.map()._repr_html_()
@@ -350,6 +348,15 @@ def _finding_table(findings: Findings) -> pd.DataFrame:
             "detail": pd.Series([f.detail for f in ordered], dtype="str"),
         }
     )
+
+
+def _publish(place: Path, clock: _Clock) -> None:
+    """Page, workbook and layers of the tables in a folder."""
+    from circle.publish import layers, page, workbook  # noqa: PLC0415 - a run without them need not wait for Folium
+
+    for name, write in (("page", page.build), ("workbook", workbook.write), ("layers", layers.write)):
+        with clock.stage(name):
+            write(place)
 
 
 def _order(buildings: pd.DataFrame, standard: Standard) -> list[str]:
