@@ -6,6 +6,7 @@ resource limits are those of `circle` itself.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import traceback
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +61,21 @@ def one(*arguments: str | Path, largest_file: int | None = None) -> Outcome:
     return commands(Command(tuple(map(str, arguments)), largest_file))[0]
 
 
+def tree(folder: Path) -> dict[str, str]:
+    """Every file below a folder, with a digest; hidden ones too."""
+    return {str(path.relative_to(folder)): hashlib.md5(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(outcome: Outcome, source: Path | str, status: int = 2) -> None:
+    """One sentence that names the file; no traceback."""
+    assert outcome.status == status, outcome
+    assert outcome.out == ""
+    assert "Traceback" not in outcome.err
+    assert str(source) in outcome.complaint, outcome
+    assert outcome.complaint.rstrip().endswith((".", "`")), outcome
+    assert outcome.err.strip().count("circle: ") == 1
+
+
 def _child(job: dict, out: str, err: str) -> None:
     from circle.cli import main
 
@@ -83,10 +100,12 @@ def _child(job: dict, out: str, err: str) -> None:
 
 
 def _serve(jobs: Path, results: Path) -> None:
-    import circle.cli
-    import circle.folder
-    import circle.study  # noqa: F401 - imported once, here
+    for module in ("circle.cli", "circle.folder", "circle.study"):
+        import_module(module)  # once, here
+    from circle import rules, standards
 
+    for read in (rules.walk_keys, rules.service_keys, rules.walkers, rules.findings, standards.names):
+        read()  # data that never changes
     outcomes = []
     with tempfile.TemporaryDirectory() as place:
         for number, job in enumerate(json.loads(jobs.read_text())):
