@@ -40,6 +40,8 @@ STAGES = {
     "layers": "writing GIS layers 写出图层",
 }
 
+WHOLE_FILE = ("sources.no_relations", "sources.unordered")  # findings that put the whole answer in doubt are said in full
+
 app = typer.Typer(
     name="circle",
     no_args_is_help=True,
@@ -214,6 +216,10 @@ def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:
     for limit in standard.services:
         if not counted["facilities"][limit.service]:
             _tell(f"No {limit.label.en} ({limit.label.zh}) is mapped here: unmapped 数据缺失 does not mean that none exists.", console)
+    for code in WHOLE_FILE:
+        if code in summary["findings"]:
+            text = rules.findings()[code]
+            _tell(f"{text.label.zh}  {text.label.en}. {text.do.en}.", console)
     if summary["findings"]:
         told = ", ".join(f"{code} {number:,}" for code, number in list(summary["findings"].items())[:6])
         _tell(f"findings 数据问题: {told} (all in {'report.xlsx' if published else 'findings.parquet'})", console)
