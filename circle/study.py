@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle import access, folder, gaps, linkage, network, referee, rules, schema, sources
-from circle.errors import Findings, RuleError
+from circle import access, folder, gaps, linkage, network, referee, routes, rules, schema, sources
+from circle.errors import Findings, PlaceError, RuleError
 from circle.standards import DEFAULT, Standard
 from circle.standards import load as load_standard
 from circle.units import minutes
@@ -79,6 +79,7 @@ class Run:
     record: dict[str, Any]
     folder: Path | None = None
     _page: str | None = field(default=None, repr=False)
+    _routers: dict[str, routes.Router] = field(default_factory=dict, repr=False)
 
     @property
     def standard(self) -> Standard:
@@ -125,6 +126,27 @@ class Run:
                     folder.write_record(Path(place), "run", self.record)
                     self._page = page.html(Path(place))
         return Shown(self._page)
+
+    def route(self, building: str, service: str) -> routes.Route:
+        """The walk from a building to its nearest facility of a service, leg by leg; its seconds are the minutes of the run.
+
+        Raises
+        ------
+        RuleError
+            The run's standard has no such service.
+        PlaceError
+            There is no such building in the run, or it is tied to no path.
+        """
+        services = [limit.service for limit in self.standard.services]
+        if service not in services:
+            raise RuleError(f"There is no service “{service}” in this run. It has: {', '.join(services)}.")
+        if service not in self._routers:
+            speed = float(self.record["walker"]["speed_m_per_s"])
+            self._routers[service] = routes.Router(self.nodes, self.edges, self.links, self.facilities, service, speed)
+        try:
+            return self._routers[service].route(building)
+        except KeyError as trouble:
+            raise PlaceError(f"{trouble.args[0]}. Ids look like way/123; see the column `building`.") from trouble
 
     def _repr_html_(self) -> str:
         return self.map()._repr_html_()
