@@ -219,7 +219,7 @@ def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:
     for code in WHOLE_FILE:
         if code in summary["findings"]:
             text = rules.findings()[code]
-            _tell(f"{text.label.zh}  {text.label.en}. {text.do.en}.", console)
+            _tell(f"{text.label.zh}  {text.label.en}. {text.remedy.en}.", console)
     if summary["findings"]:
         told = ", ".join(f"{code} {number:,}" for code, number in list(summary["findings"].items())[:6])
         _tell(f"findings 数据问题: {told} (all in {'report.xlsx' if published else 'findings.parquet'})", console)

@@ -52,6 +52,11 @@ class Links:
     def __len__(self) -> int:
         return len(self.row)
 
+    def take(self, rows: Ints | NDArray[np.bool_] | slice) -> Links:
+        """Some of the links, in the order of `rows`."""
+        place = (self.row[rows], self.edge[rows])
+        return Links(*place, self.offset_m[rows], self.leg_m[rows], self.start_x[rows], self.start_y[rows], self.flag[rows])
+
     @property
     def rank(self) -> Ints:
         """Place of each link among those of its shape: 0 is the shortest leg."""

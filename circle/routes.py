@@ -118,7 +118,7 @@ class Router:
             return Route(building, self.service, "", ())
         taken = int(walk.link[0])
         start = _only(mine, taken)
-        legs = [self._straight("door", start, (rows["start_lon"].iat[taken], rows["start_lat"].iat[taken]), arriving=False)]
+        legs = [self._straight("door", start, (rows["start_lon"].iloc[taken], rows["start_lat"].iloc[taken]), arriving=False)]
         legs += self._on_network(start, int(walk.facility[0]))
         return Route(building, self.service, self.ids[walk.facility[0]], tuple(legs))
 
@@ -153,7 +153,7 @@ class Router:
     def _goal_from(self, node: int, facility: int) -> tuple[int, float]:
         """The facility's link that is nearest from a node of its edge, and the end of the edge that one enters by."""
         rows = np.flatnonzero(self.goals.row == facility)
-        links = Links(*(column[rows] for column in _columns(self.goals)))
+        links = self.goals.take(rows)
         leg = seconds(links.leg_m, self.speed)
         from_u, from_v = self.graph.arriving(links)
         by_u = np.where(self.graph.u[links.edge] == node, leg + from_u, np.inf)
@@ -178,7 +178,7 @@ class Router:
         return Leg("way", int(row["way"]), str(row["name"]), str(row["class"]), part * float(row["length_m"]), taken, _line(line))
 
     def _straight(self, kind: str, link: Links, outside: tuple[float, float], *, arriving: bool) -> Leg:
-        on_edge = self.edges.geometry.iat[int(link.edge[0])].interpolate(float(self.graph.share(link)[0]), normalized=True)
+        on_edge = self.edges.geometry.iloc[int(link.edge[0])].interpolate(float(self.graph.share(link)[0]), normalized=True)
         ends = [outside, (on_edge.x, on_edge.y)]
         metres = float(link.leg_m[0])
         return Leg(kind, 0, "", "", metres, seconds(metres, self.speed), shapely.LineString(ends[::-1] if arriving else ends))
@@ -188,18 +188,14 @@ class Router:
         return self._straight("goal", _only(self.goals, goal), (row["start_lon"], row["start_lat"]), arriving=True)
 
 
-def _columns(links: Links) -> tuple[NDArray[np.generic], ...]:
-    return (links.row, links.edge, links.offset_m, links.leg_m, links.start_x, links.start_y, links.flag)
-
-
 def _only(links: Links, row: int) -> Links:
-    return Links(*(column[row : row + 1] for column in _columns(links)))
+    return links.take(slice(row, row + 1))
 
 
 def _links(rows: pd.DataFrame, place: dict[str, int]) -> Links:
     """Saved links as arrays; `place` numbers the shapes that they tie. Where a leg starts is kept in degrees, in the table."""
     nowhere = np.full(len(rows), np.nan)
-    flag = rows["flag"].map({word: code for code, word in enumerate(FLAGS)}).to_numpy(dtype=np.int8)
+    flag = np.asarray([FLAGS.index(word) for word in rows["flag"]], dtype=np.int8)
     number = np.asarray([place[name] for name in rows["id"]], dtype=np.intp)
     edge = rows["edge"].to_numpy(dtype=np.intp)
     return Links(number, edge, rows["offset_m"].to_numpy(), rows["leg_m"].to_numpy(), nowhere, nowhere, flag)

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -308,16 +308,8 @@ def _only(links: linkage.Links, rows: np.ndarray) -> linkage.Links:
     place = np.full(int(links.row.max()) + 1 if len(links) else 0, -1, dtype=np.intp)
     rows = rows[rows < len(place)]
     place[rows] = np.arange(len(rows))
-    keep = place[links.row] >= 0
-    return linkage.Links(
-        place[links.row[keep]],
-        links.edge[keep],
-        links.offset_m[keep],
-        links.leg_m[keep],
-        links.start_x[keep],
-        links.start_y[keep],
-        links.flag[keep],
-    )
+    kept = links.take(place[links.row] >= 0)
+    return replace(kept, row=place[kept.row])
 
 
 def _setting(place: sources.Place, net: network.Network, starts: np.ndarray, links: linkage.Links) -> gaps.Setting:
