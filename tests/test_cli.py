@@ -1,0 +1,124 @@
+"""The command line as a doorman: help with examples in both languages, and quick answers that load no geography."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from town import Town
+from typer.testing import CliRunner
+
+from circle.cli import STAGES, app
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = sorted(typer.main.get_command(app).commands)
+HEAVY = ("geopandas", "shapely", "osmium", "pandas", "numpy", "scipy", "networkx", "folium", "pyarrow", "osmnx", "pandera")
+ASK = """
+import json, sys
+sys.argv = ["circle", *json.loads(sys.argv[1])]
+status = 0
+try:
+    from circle.cli import main
+    main()
+except SystemExit as end:
+    status = end.code
+print(json.dumps({"status": status, "loaded": [name for name in %r if name in sys.modules]}))
+"""
+
+
+def asked(*arguments: str) -> tuple[dict[str, object], str]:
+    """Exit status and heavy modules loaded, in a process of its own; and all that was printed."""
+    told = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ASK % (HEAVY,), json.dumps(arguments)],
+        capture_output=True, text=True, cwd=ROOT, check=True, timeout=60,
+    )  # fmt: skip
+    *lines, last = told.stdout.splitlines()
+    return json.loads(last), "\n".join(lines) + told.stderr
+
+
+def helped(*arguments: str) -> str:
+    result = CliRunner().invoke(app, [*arguments, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 0
+    return result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_has_an_example_and_both_languages(command):
+    text = helped(command)
+    assert re.search(rf"Examples?:\s+circle {command}\b", text)
+    assert re.search(r"[\u4e00-\u9fff]{4}", text.partition("Options")[0])  # what it does, in Chinese
+    assert re.search(r"[A-Za-z]{3,} [a-z]+ [a-z]+", text.partition("Options")[0])  # and in English
+
+
+def test_help_of_the_whole_names_every_command_and_shows_how_to_begin():
+    text = helped()
+    for command in COMMANDS:
+        assert re.search(rf"^\W*{command}\s", text, re.MULTILINE), command
+    assert "circle demo" in text
+    assert "真实步行时间" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_says_what_it_does_in_both_languages(command):
+    for parameter in typer.main.get_command(app).commands[command].params:
+        if parameter.name != "help":
+            assert re.search(r"[\u4e00-\u9fff]", parameter.help or ""), parameter.name
+            assert re.search(r"[A-Za-z]{3}", parameter.help or ""), parameter.name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme(command):
+    assert f"circle {command}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["--help"], 0),
+        (["run", "--help"], 0),
+        (["standards"], 0),
+        ([], 2),
+        (["dance"], 2),
+        (["run"], 2),
+        (["run", "town.osm", "--no-such-option"], 2),
+        (["run", "town.osm", "--standard", "six-minute"], 2),
+        (["run", "town.osm", "--walker", "bird"], 2),
+        (["standards", "nowhere"], 2),
+    ],
+)
+def test_help_and_wrong_usage_answer_without_the_geo_stack(arguments, status):
+    told, said = asked(*arguments)
+    assert told == {"status": status, "loaded": []}, said
+    assert "Traceback" not in said
+    if status:
+        assert said.strip()
+
+
+def test_stages_are_told_in_both_languages():
+    for text in STAGES.values():
+        assert re.search(r"[a-z]{3}.*[\u4e00-\u9fff]", text)
+
+
+def test_a_run_from_the_command_line_says_what_was_found(tmp_path):
+    """A street, a shop, one house in time and one too late, in numbers that one can check by eye."""
+    town = Town()
+    town.street((0, 0), (500, 0))
+    town.offer("shop", 0, -6)
+    town.house(40, 6), town.house(400, 6)
+    source = town.write(tmp_path / "town.osm")
+    told, said = asked("run", str(source), "-o", str(tmp_path / "out"), "--no-map")
+    assert told["status"] == 0
+    line = next(line for line in said.splitlines() if "便利店" in line)
+    assert line.count("50.0%") == 2  # of buildings, of households
+    assert "worst difference" in said
+    assert str(tmp_path / "out") in said
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["shares"]["shop"]["buildings"]["share_met"] == 0.5
+    assert not (tmp_path / "out" / "map.html").exists()
+    told, said = asked("run", str(source), "-o", str(tmp_path / "quiet"), "--no-map", "--quiet")
+    assert (told["status"], said.strip()) == (0, "")
