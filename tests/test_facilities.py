@@ -218,8 +218,9 @@ def test_a_place_without_any_facility_has_an_empty_table(town, tmp_path):
 
 
 def test_yizhuang_by_hand(test_data):
-    """11 supermarkets (none a small shop by its name), 1 convenience store, 2 markets, a bare 党群活动中心, an unnamed community centre; five hospitals,
-    all of them large. 207 mapped stops: 94 stopping points and twins belong to another."""
+    """What is there: 11 supermarkets (none a small shop by its name), 1 convenience store, 2 markets, a bare 党群活动中心, an unnamed
+    community centre, 5 large hospitals. Of 207 mapped stops 94 stopping points and twins belong to another.
+    """
     place = sources.read(test_data / "osm" / "beijing_yizhuang_2021.osm.pbf", SERVICES)
     found = place.facilities
     others = found[found["service"] != "bus_stop"]
@@ -239,7 +240,7 @@ def test_yizhuang_by_hand(test_data):
 
 
 def test_bupt_by_hand(test_data):
-    """Two supermarkets (南区超市, 物美) are no small shops; a marketplace called 中国移动 is a phone shop; the campus hospital is also 社区卫生服务中心."""
+    """Two supermarkets (南区超市, 物美) are no small shops; the marketplace 中国移动 sells phones; the hospital is 社区卫生服务中心 too."""
     place = sources.read(test_data / "osm" / "beijing_bupt_campus_2025.osm", SERVICES)
     found = place.facilities
     assert sorted(zip(found["service"], found["facility"], strict=True)) == [

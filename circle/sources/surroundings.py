@@ -54,7 +54,7 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
             "id": [s.id for s in everything],
             "tags": pd.Series([s.tags for s in everything], dtype=object),
             "kind": kinds,
-            "offers": [s.offers for s in everything],
+            "offers": np.asarray([s.offers for s in everything], dtype=bool),
         },
         geometry=raw,
         crs=CRS,
