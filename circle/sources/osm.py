@@ -143,7 +143,8 @@ def part(path: Path, services: Collection[str], progress: Progress = None, which
 
 
 def _dated(extract: Extract) -> Extract:
-    """The date of the data: what the header says, else the newest edit."""
+    """The date of the data: what the header says, else the newest edit. What two passes found is told once."""
+    extract.findings.items = list(dict.fromkeys(extract.findings.items))
     if extract.newest.year == EPOCH:
         extract.findings.add("sources.no_timestamps", "", "no object says when it was last edited")
     elif extract.data_date is None:
