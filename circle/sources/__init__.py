@@ -101,7 +101,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     plane = Plane((extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2)
     around = surroundings.shapes(extract, findings)
     table = building_table.table(ids, outlines, tags, surroundings.landuse(around), plane)
-    offering = around[around["offers"]]
+    offering = around[around["offers"].to_numpy(dtype=bool)]
     candidates = [
         facility_table.Candidate(*row) for row in zip(offering["id"], offering["tags"], offering["kind"], offering.geometry, strict=True)
     ]
