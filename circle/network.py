@@ -123,6 +123,7 @@ def build(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane, walker: rule
     edges = _edges(ways, of_way, length, walker)
     edges = edges.assign(u=ref[node[begin]], v=ref[node[end]], u_index=u, v_index=v)
     nodes["component"], edges["component"], edges["island"] = _components(len(nodes), edges)
+    _islands(edges, findings)
     _twins(ref, lon, lat, findings)
     x, y = x[take], y[take]
     lines = shapely.linestrings(x, y, indices=np.repeat(np.arange(len(edges)), points))
@@ -158,6 +159,14 @@ def _components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np
     island = metres < rules.settings("linkage")["island_max_m"]
     island[order[0]] = False
     return rank[label], rank[label[u]], island[label[u]]
+
+
+def _islands(edges: pd.DataFrame, findings: Findings) -> None:
+    """Every piece that is not joined to the rest is a finding, named after one of its ways; most are mapping errors."""
+    pieces = edges[edges["island"]].groupby("component").agg(way=("way", "min"), metres=("length_m", "sum"))
+    for way, metres in zip(pieces["way"].tolist(), pieces["metres"].tolist(), strict=True):
+        owner = f"way/{way}" if way >= 0 else f"relation/{-way}"
+        findings.add("network.island", owner, f"{metres:.0f} m of paths that are not joined to the rest")
 
 
 def _twins(ref: Ints, lon: Floats, lat: Floats, findings: Findings) -> None:

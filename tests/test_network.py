@@ -58,8 +58,9 @@ def test_two_nodes_at_one_spot_are_a_finding_and_not_a_junction():
     town.street(end, (0, 50))
     place = town.place()
     net = network.build(place.ways, place.vertices, place.plane, rules.walkers()["adult"], place.findings)
-    assert [(f.code, f.id) for f in place.findings] == [("network.duplicate_node", f"node/{end}")]
-    assert f"node/{through}" in place.findings.items[0].detail
+    (twin,) = [f for f in place.findings if f.code == "network.duplicate_node"]
+    assert twin.id == f"node/{end}"
+    assert f"node/{through}" in twin.detail
     assert sorted(set(net.nodes["component"])) == [0, 1]
 
 
@@ -70,7 +71,7 @@ def test_two_ends_at_one_spot_are_a_finding():
     town.street(other, (50, 0))
     place = town.place()
     net = network.build(place.ways, place.vertices, place.plane, rules.walkers()["adult"], place.findings)
-    assert [(f.code, f.id) for f in place.findings] == [("network.duplicate_node", f"node/{other}")]
+    assert [f.id for f in place.findings if f.code == "network.duplicate_node"] == [f"node/{other}"]
     assert len(set(net.nodes["component"])) == 2
 
 
@@ -255,3 +256,16 @@ def test_inputs_are_not_written_to():
     network.build(place.ways, place.vertices, Plane(0, 0), rules.walkers()["adult"], Findings())
     pd.testing.assert_frame_equal(ways, place.ways)
     pd.testing.assert_frame_equal(vertices, place.vertices)
+
+
+def test_a_piece_that_is_not_joined_is_a_finding():
+    """A street of 3 km and, beside it, a path of 40 + 30 m that touches nothing."""
+    town = Town()
+    town.street((0, 0), (3000, 0))
+    town.street((100, 50), (140, 50), (140, 80))
+    town.house(120, 20)
+    town.offer("shop", 10, 6)
+    place = town.place()
+    network.build(place.ways, place.vertices, place.plane, rules.walkers()["adult"], place.findings)
+    (found,) = [f for f in place.findings if f.code == "network.island"]
+    assert found.detail == "70 m of paths that are not joined to the rest"
