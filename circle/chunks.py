@@ -1,7 +1,8 @@
 """Both cores for vectorised geometry: Shapely and NumPy let go of the interpreter while they work.
 
 Takes: a function of arrays of equal length.   Gives: its result for the whole, computed in slices side by side.
-Never: changes the result: slices are put together in order.
+Never: changes the result: slices are put together in order; never takes prepared geometries: GEOS builds their index when they are
+first asked, and crashes when two threads ask at once.
 """
 
 from __future__ import annotations

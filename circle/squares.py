@@ -16,7 +16,6 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from circle.chunks import side_by_side
 from circle.projection import Plane
 
 Floats = NDArray[np.float64]
@@ -62,7 +61,7 @@ def cross(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane) -> tuple[pd.
     taut &= _taut((x, y), (b, a), before, after) | gate[point[b]]
     a, b = a[apart_enough & taut], b[apart_enough & taut]
     lines = shapely.linestrings(np.stack([np.column_stack([x[a], y[a]]), np.column_stack([x[b], y[b]])], axis=1))
-    seen = side_by_side(shapely.covers, shapes[square[ring[a]]], lines)
+    seen = shapely.covers(shapes[square[ring[a]]], lines)  # on one core: two that ask one prepared shape at once crash GEOS
     ends = np.column_stack([point[a[seen]], point[b[seen]]])
     more = ways.iloc[rows[ring[a[seen]]]].assign(count=2, square=False)
     return (
