@@ -257,7 +257,8 @@ class _Reader:
         if doubtful:
             self._doubtful_areas(doubtful, {way for number in doubtful for way in named[number]})
         assembled = {number for number, is_way in zip(out.building_id, out.building_is_way, strict=True) if not is_way}
-        lacking = {way for number, (_, ways) in out.building_relations.items() if number not in assembled for way in ways}
+        left = [ways for number, (_, ways) in out.building_relations.items() if number not in assembled]
+        lacking = {way for ways in (*left, *(ways for _, ways in out.area_relations.values())) for way in ways}
         out.member_lines = {way: line for way, line in out.member_lines.items() if way in lacking}
 
     def _doubtful_areas(self, relations: set[int], ways: set[int]) -> None:

@@ -46,8 +46,13 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
     kinds[rings[drawn]] = "area"
     open_ = [s.id for s, kind in zip(extract.lines, kinds[len(extract.points) :], strict=False) if kind == "line" and "landuse" in s.tags]
     findings.extend("sources.broken_ring", open_, "an outline of landuse that encloses nothing; taken as a line")
-    broken = [f"relation/{n}" for n in sorted(extract.area_relations)]
-    findings.extend("sources.broken_ring", broken, "an area whose rings do not close, cross, or lack members")
+    for number, (_, ways) in sorted(extract.area_relations.items()):
+        absent = sum(way not in extract.member_lines for way in ways)
+        if absent:
+            what = f"{absent} of {len(ways)} member ways are not whole in the file: no area"
+            findings.add("sources.incomplete_relation", f"relation/{number}", what)
+        else:
+            findings.add("sources.broken_ring", f"relation/{number}", "an area whose rings do not close or cross each other")
     everything = [*extract.points, *both]
     return gpd.GeoDataFrame(
         {
