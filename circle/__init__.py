@@ -14,15 +14,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from circle.study import Run, Study, run
-    from circle.study import open_run as open
+    from circle.result import Run
+    from circle.result import open_run as open
+    from circle.study import Study, run
 
 __all__ = ["Run", "Study", "open", "run"]
 
 _FROM = {
     "run": ("circle.study", "run"),
-    "open": ("circle.study", "open_run"),
-    "Run": ("circle.study", "Run"),
+    "open": ("circle.result", "open_run"),
+    "Run": ("circle.result", "Run"),
     "Study": ("circle.study", "Study"),
 }
 

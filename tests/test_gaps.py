@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from town import OFFERS, Town
 
-from circle import gaps, study
+from circle import gaps, result, study
 from circle.standards import Limit
 
 
-def by_id(run: study.Run) -> dict[str, dict[str, object]]:
+def by_id(run: result.Run) -> dict[str, dict[str, object]]:
     return run.buildings.set_index("building").to_dict("index")
 
 

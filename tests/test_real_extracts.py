@@ -13,8 +13,8 @@ from commands import Command, commands, tree
 
 import circle
 from circle import rules, schema
+from circle.result import Run
 from circle.standards import DEFAULT, load
-from circle.study import Run
 
 SMALL = ("beijing_bupt_campus_2025.osm", "monaco_2012.osm.gz", "beijing_yizhuang_2021.osm.pbf", "helsinki_centre_2019.osm.pbf")
 LARGE = ("berlin_borsigwalde_2026.osm.pbf", "las_palmas_2023.osm.pbf", "surprise_az_2021.osm.pbf", "liechtenstein_2022.osm.pbf")

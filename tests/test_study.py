@@ -10,7 +10,7 @@ import pytest
 from town import OFFERS, Town
 
 import circle
-from circle import access, linkage, referee, study
+from circle import access, linkage, referee, result, study
 from circle.errors import RuleError, SourceError
 
 CM = 0.02 / 1.2  # seconds of two centimetres at 1.2 m/s
@@ -49,7 +49,7 @@ def planted(**where: float) -> tuple[Town, dict[str, tuple[str, float]]]:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory) -> tuple[study.Run, dict[str, tuple[str, float]], Path]:
+def written(tmp_path_factory) -> tuple[result.Run, dict[str, tuple[str, float]], Path]:
     town, houses = planted(lon=114.9, lat=30.2)
     source = town.write(tmp_path_factory.mktemp("planted") / "planted.osm")
     return circle.run(source), houses, source

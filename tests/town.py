@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle import access, linkage, network, rules, sources
+from circle import access, linkage, network, result, rules, sources
 from circle import study as studies
 from circle.errors import Findings
 from circle.projection import Plane
@@ -309,7 +309,7 @@ class Town:
         walk = access.measure(graph, mine, len(starts), theirs, reach, who.speed_m_per_s)
         return Measured(net, graph, mine, theirs, walk, list(place.buildings["building"]), list(offered["facility"]), place.findings)
 
-    def study(self, standard: str = "five-minute", walker: str | None = None) -> studies.Run:
+    def study(self, standard: str = "five-minute", walker: str | None = None) -> result.Run:
         """The whole study on the exact tables; only the reading of a file is left out."""
         with patch.object(sources, "read", return_value=self.place()), patch.object(sources, "digest", return_value="0" * 64):
             return studies.run(__file__, standard, walker)

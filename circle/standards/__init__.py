@@ -30,13 +30,14 @@ from typing import Any
 
 from circle import rules
 from circle.errors import RuleError
+from circle.options import DEFAULT_STANDARD
 from circle.rules import Label, Walker
 from circle.rules.loading import CONFIDENCE, Reader, read_toml, suggest
 
 __all__ = ["CONFIDENCE", "DEFAULT", "Label", "Limit", "Standard", "load", "names"]
 
 FOLDER = Path(__file__).parent
-DEFAULT = "five-minute"
+DEFAULT = DEFAULT_STANDARD
 LONGEST_MIN = 240.0
 
 

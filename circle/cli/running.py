@@ -1,0 +1,123 @@
+"""`circle run` and `circle demo`: the whole job, and what it found in a few lines.
+
+Takes: a file and options.   Gives: a run's folder, a short report.
+Never: computes.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from circle import rules, standards
+from circle.cli.asking import with_options
+from circle.cli.talk import fail, percent, progress, tell
+from circle.errors import SourceError
+from circle.options import Options
+
+if TYPE_CHECKING:
+    from circle.result import Run
+
+WHOLE_FILE = ("sources.no_relations", "sources.unordered")  # findings that put the whole answer in doubt are said in full
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog="Example:  circle demo -o out/kuangshan")(with_options(demo, leave_out=frozenset({"no_map"})))
+    app.command(
+        epilog="Examples:  circle run place.osm.pbf -o out/place   ·   circle run place.osm.pbf -o out/old -w elderly -s gb50180-5"
+    )(with_options(run))
+
+
+def demo(options: Options) -> None:
+    """Run on the embedded place, Kuangshan (synthetic), and say where the map lies. 运行内置示例（虚构的矿山路社区）。"""
+    _run(_embedded(), replace(options, out=options.out or Path("out") / "kuangshan"))
+
+
+def run(
+    source: Annotated[
+        Path, typer.Argument(help="OpenStreetMap file: .osm.pbf, .osm, .osm.gz or .osm.bz2. OSM 数据文件", show_default=False)
+    ],
+    options: Options,
+) -> None:
+    """Read a map, measure every building's walks, write tables, workbook, layers and the map. 运行全部分析。"""
+    stem = source.name.partition(".")[0] or "circle"
+    _run(source, replace(options, out=options.out or Path("out") / stem))
+
+
+def _embedded() -> Path:
+    """The synthetic place that comes with circle: inside an installed package, or in the source tree."""
+    here = Path(__file__).parent
+    for path in (here / "data" / "kuangshan.osm.pbf", here.parent / "data" / "kuangshan" / "kuangshan.osm.pbf"):
+        if path.is_file():
+            return path
+    raise SourceError("The embedded place kuangshan.osm.pbf is missing from this installation. Install circle again.")
+
+
+def _run(source: Path, options: Options) -> None:
+    chosen = standards.load(options.standard)  # refused in a blink, before the geo stack is imported
+    walker, out = options.walker, options.out
+    assert out is not None  # noqa: S101 - both callers name it
+    if walker is not None and walker not in rules.walkers():
+        raise typer.BadParameter(f"there is no walker '{walker}'; choose one of {', '.join(rules.walkers())}", param_hint="--walker")
+    started = time.perf_counter()
+    published = not options.no_map
+    with progress(quiet=options.quiet) as say:
+        say("sources", None)
+        from circle import folder, study
+
+        folder.prepare(out)
+        try:
+            made = study.perform(study.Study.of(source, chosen, options=options), say=say)
+            made.save(out, published=published, say=say)
+        except KeyboardInterrupt:  # Typer would end without a word
+            fail("stopped; nothing was changed", 130)
+    if not options.quiet:
+        _report(made, out, published=published, seconds=time.perf_counter() - started)
+
+
+def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:
+    """What was found, in a few lines; everything else is in the files."""
+    console = Console()
+    summary, standard = made.summary, made.standard
+    counted = summary["counts"]
+    console.print(f"[bold]{escape(standard.title.zh)}  {escape(standard.title.en)}[/bold]")
+    table = Table("service 服务", "min", "places", "met 达标", "households", "gap 短板", "unmapped 缺失", box=None, pad_edge=False)
+    for key in (*(limit.service for limit in standard.services), "all"):
+        block = summary["shares"][key]
+        buildings, households = block["buildings"], block["households"]
+        label = "all 全部" if key == "all" else f"{key} {escape(standard.limit(key).label.zh)}"
+        limit_min = "" if key == "all" else f"{block['limit_min']:.3g}"
+        places = "" if key == "all" else f"{counted['facilities'][key]:,}"
+        shares = (percent(buildings["share_met"]), percent(households["share_met"]))
+        table.add_row(label, limit_min, places, *shares, f"{buildings['gap']:,}", f"{buildings['unmapped']:,}")
+    console.print(table)
+    by = counted["residential_by"]
+    tell(
+        f"counted 计入: {counted['residential']:,} of {counted['buildings']:,} buildings, where people live by their use "
+        f"or by the land around them, or where neither is known ({by.get('assumed', 0):,}); "
+        f"at {made.record['walker']['speed_m_per_s']} m/s",
+        console,
+    )
+    for limit in standard.services:
+        if not counted["facilities"][limit.service]:
+            tell(f"No {limit.label.en} ({limit.label.zh}) is mapped here: unmapped 数据缺失 does not mean that none exists.", console)
+    for code in WHOLE_FILE:
+        if code in summary["findings"]:
+            text = rules.findings()[code]
+            tell(f"{text.label.zh}  {text.label.en}. {text.remedy.en}.", console)
+    if summary["findings"]:
+        told = ", ".join(f"{code} {number:,}" for code, number in list(summary["findings"].items())[:6])
+        tell(f"findings 数据问题: {told} (all in {'report.xlsx' if published else 'findings.parquet'})", console)
+    check = made.record["check"]
+    tell(f"checked 复核: {check['sample']} walks again with networkx, worst difference {check['worst_difference_s']:.1e} s", console)
+    if published:
+        tell(f"map 地图: {out / 'map.html'}", console)
+    tell(f"folder 结果: {out}  ({seconds:.1f} s)", console)

@@ -1,0 +1,59 @@
+"""The options of a run, declared once: what the command line takes, what a study file may say, and what `circle.run` accepts.
+
+Takes: nothing.   Gives: `Options`, and how each of its fields is named and explained (`Told`).
+Never: reads a file or knows what an option does. A new option is a new field here, and the stage that heeds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_type_hints
+
+DEFAULT_STANDARD = "five-minute"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How an option is explained, and its names on the command line where they are not simply `--its-name`.
+
+    `in_file`: whether a study file may say it; what concerns only this one call of the program may not stand there.
+    """
+
+    help: str
+    names: tuple[str, ...] = ()
+    in_file: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Everything that a run can be told, with its defaults. Several values are a tuple.
+
+    >>> Options(walker="elderly").standard
+    'five-minute'
+    """
+
+    standard: Annotated[str, Told("A shipped standard (see `circle standards`) or your own TOML file. 标准名称或文件", ("-s",))] = (
+        DEFAULT_STANDARD
+    )
+    walker: Annotated[
+        str | None, Told("Who walks: adult, planning, elderly, stroller, wheelchair. Default: the standard's own. 步行者", ("-w",))
+    ] = None
+    out: Annotated[
+        Path | None, Told("Folder to write; an older run there is replaced, anything else is not touched. 输出文件夹", ("-o",))
+    ] = None
+    no_map: Annotated[bool, Told("Tables and records only: no page, workbook or layers. 只写数据表")] = False
+    quiet: Annotated[bool, Told("Print nothing but trouble. 静默", ("-q",), in_file=False)] = False
+
+
+def told() -> Iterator[tuple[str, Any, Told]]:
+    """Every option: its name, its type and how it is explained, in the order of `--help`.
+
+    >>> next(how.names for name, kind, how in told() if name == "walker")
+    ('-w',)
+    """
+    hints = get_type_hints(Options, include_extras=True)
+    for each in fields(Options):
+        kind, how = get_args(hints[each.name])
+        yield each.name, kind, how

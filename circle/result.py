@@ -1,0 +1,139 @@
+"""A run: what a study gave, in memory and as a folder.
+
+Takes: tables, a summary and a record, made or saved.   Gives: `Run`: tables, page, routes, networkx graph; the folder.
+Never: computes a minute or judges one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import pandas as pd
+
+from circle import access, folder, routes
+from circle.clock import Clock, Say
+from circle.errors import PlaceError, RuleError
+from circle.standards import Standard
+
+if TYPE_CHECKING:
+    from circle.publish.frame import Page
+
+
+@dataclass(slots=True)
+class Run:
+    """What a study gave: its tables (see rules/tables), `summary` and `record`; `folder` once it is saved."""
+
+    buildings: gpd.GeoDataFrame
+    facilities: gpd.GeoDataFrame
+    nodes: gpd.GeoDataFrame
+    edges: gpd.GeoDataFrame
+    links: pd.DataFrame
+    zones: gpd.GeoDataFrame
+    background: gpd.GeoDataFrame
+    findings: pd.DataFrame
+    summary: dict[str, Any]
+    record: dict[str, Any]
+    folder: Path | None = None
+    _page: str | None = field(default=None, repr=False)
+    _routers: dict[str, routes.Router] = field(default_factory=dict, repr=False)
+
+    @property
+    def standard(self) -> Standard:
+        """The standard of the run."""
+        return Standard.from_dict(self.record["standard"])
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by name."""
+        return {name: getattr(self, name) for name in (*folder.GEO_TABLES, *folder.PLAIN_TABLES)}
+
+    def save(self, out: str | Path, *, published: bool = True, say: Say | None = None) -> Run:
+        """Write the run's folder, whole or not at all; with `published`, also page, workbook and layers.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written; what was there is untouched.
+        """
+        target = Path(out)
+        clock = Clock(self.record["seconds"], say)
+        with folder.whole(target) as partial:
+            with clock.stage("tables"):
+                folder.write_tables(partial, self.tables())
+                folder.write_record(partial, "summary", self.summary)
+                folder.write_record(partial, "run", self.record)
+            if published:
+                _publish(partial, clock)
+            folder.write_record(partial, "run", self.record)
+        self.folder = target
+        return self
+
+    def map(self) -> Page:
+        """The published page; it shows itself as the last line of a notebook's cell."""
+        from circle.publish import page  # noqa: PLC0415 - Folium takes half a second to import, and tables do not need it
+        from circle.publish.frame import Page as Shown  # noqa: PLC0415
+
+        if self._page is None:
+            if self.folder is not None:
+                self._page = page.html(self.folder)
+            else:
+                with tempfile.TemporaryDirectory() as place:
+                    folder.write_tables(Path(place), self.tables())
+                    folder.write_record(Path(place), "summary", self.summary)
+                    folder.write_record(Path(place), "run", self.record)
+                    self._page = page.html(Path(place))
+        return Shown(self._page)
+
+    def route(self, building: str, service: str) -> routes.Route:
+        """The walk from a building to its nearest facility of a service, leg by leg; its seconds are the minutes of the run.
+
+        Raises
+        ------
+        RuleError
+            The run's standard has no such service.
+        PlaceError
+            There is no such building in the run, or it is tied to no path.
+        """
+        services = [limit.service for limit in self.standard.services]
+        if service not in services:
+            raise RuleError(f"There is no service “{service}” in this run. It has: {', '.join(services)}.")
+        if service not in self._routers:
+            speed = float(self.record["walker"]["speed_m_per_s"])
+            self._routers[service] = routes.Router(self.nodes, self.edges, self.links, self.facilities, service, speed)
+        try:
+            return self._routers[service].route(building)
+        except KeyError as trouble:
+            raise PlaceError(f"{trouble.args[0]}. Ids look like way/123; see the column `building`.") from trouble
+
+    def _repr_html_(self) -> str:
+        return self.map()._repr_html_()
+
+    def to_networkx(self) -> Any:
+        """The walking network as a networkx MultiDiGraph with `seconds` and `length_m` on its arcs."""
+        return access.to_networkx(self.edges)
+
+
+def open_run(path: str | Path) -> Run:
+    """Read a saved run.
+
+    Raises
+    ------
+    SourceError
+        The folder is not a run's, or a file in it cannot be read.
+    """
+    place = Path(path)
+    records = {name: folder.read_record(place, name) for name in folder.RECORDS}
+    tables: dict[str, Any] = {name: folder.read_table(place, name) for name in (*folder.GEO_TABLES, *folder.PLAIN_TABLES)}
+    return Run(**tables, summary=records["summary"], record=records["run"], folder=place)
+
+
+def _publish(place: Path, clock: Clock) -> None:
+    """Page, workbook and layers of the tables in a folder."""
+    from circle.publish import layers, page, workbook  # noqa: PLC0415 - a run without them need not wait for Folium
+
+    for name, write in (("page", page.build), ("workbook", workbook.write), ("layers", layers.write)):
+        with clock.stage(name):
+            write(place)
