@@ -6,6 +6,11 @@ Never: searches once per building, cuts distances at a limit, or judges a minute
 One search per service runs outward from all its facilities at once, against the direction of walking (Dijkstra 1959; here SciPy's, with a
 heap). A building then takes the least of: its leg, the way along its edge to either end, and the end's distance; or, where a facility
 is tied to the same edge, the way along that edge.
+
+A private way is no through-way: a walk runs on private ways around its origin, then on public ones, then on private ones around its
+destination. The search therefore runs in three layers: private ways of the destination, public ways, private ways of the origin, and may
+change from one to the next at any node, never back. Only nodes of private ways are copied, so this costs little, and it is exact. A public
+way of a compound whose residents have gates of their own (`access` is `compound`) lies in all three.
 """
 
 from __future__ import annotations
@@ -30,21 +35,44 @@ Ints = NDArray[np.intp]
 NONE = -1
 SAME_SPOT_M = 1e-6  # a hair's breadth behind is not behind: else a door across a one-way path from another could not be reached
 _TIED = ["id", "edge", "offset_m", "leg_s", "u", "v", "length_m", "seconds_forward", "seconds_backward"]
+PUBLIC, SHARED = "public", "compound"  # walked by all; walked by all, and by those who live there on their way to gates of their own
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
     """The network as arrays: arcs **against** the direction of walking, since searches run outward from facilities.
 
-    `nodes`: how many; `u`, `v`, `length_m`, `forward_s`, `backward_s`: one entry per edge; `arcs`: sparse matrix, seconds.
+    Attributes
+    ----------
+    nodes
+        How many places a search knows: the nodes, then their copies in the layers of destination and origin.
+    base
+        Row of the node that each place is.
+    u, v, length_m, forward_s, backward_s
+        One entry per edge.
+    own
+        Edges that lie in the layers of origin and destination (private, or of a compound); `open`: edges in the public layer.
+    start_u, start_v
+        Places where a walk that begins on an edge enters the search: in the layer of the origin, where the edge lies in it.
+    goal_u, goal_v
+        Places where a search for a facility begins that lets visitors in: in the layer of the destination, where the edge lies in it.
+    arcs
+        Sparse matrix, seconds.
     """
 
     nodes: int
+    base: Ints
     u: Ints
     v: Ints
     length_m: Floats
     forward_s: Floats
     backward_s: Floats
+    own: NDArray[np.bool_]
+    open: NDArray[np.bool_]
+    start_u: Ints
+    start_v: Ints
+    goal_u: Ints
+    goal_v: Ints
     arcs: csr_array
 
     @classmethod
@@ -55,13 +83,55 @@ class Graph:
         u = order[np.searchsorted(ids, edges["u"].to_numpy(), sorter=order)]
         v = order[np.searchsorted(ids, edges["v"].to_numpy(), sorter=order)]
         forward, backward = edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()
+        said = edges["access"].to_numpy(dtype=object) if "access" in edges else np.full(len(u), PUBLIC, dtype=object)
+        own, open_ = said != PUBLIC, (said == PUBLIC) | (said == SHARED)
+        count = len(ids)
+        copied = np.unique(np.r_[u[own], v[own]])
+        goal, start = np.arange(count), np.arange(count)
+        goal[copied] = count + np.arange(len(copied))
+        start[copied] = count + len(copied) + np.arange(len(copied))
+        size = count + 2 * len(copied)
         source, target, cost = np.r_[v, u], np.r_[u, v], np.r_[forward, backward]
+        open_twice, own_twice = np.r_[open_, open_], np.r_[own, own]
+        o, p = source[own_twice], target[own_twice]
+        none = np.zeros(len(copied))
+        source = np.r_[source[open_twice], goal[o], start[o], goal[copied], copied]
+        target = np.r_[target[open_twice], goal[p], start[p], copied, start[copied]]
+        cost = np.r_[cost[open_twice], cost[own_twice], cost[own_twice], none, none]
         passable = np.isfinite(cost)
         source, target, cost = source[passable], target[passable], cost[passable]
         by_source = np.argsort(source, kind="stable")
-        pointer = np.r_[0, np.cumsum(np.bincount(source, minlength=len(ids)))]
-        arcs = csr_array((cost[by_source], target[by_source].astype(np.int32), pointer.astype(np.int32)), shape=(len(ids), len(ids)))
-        return cls(len(ids), u, v, edges["length_m"].to_numpy(), forward, backward, arcs)
+        pointer = np.r_[0, np.cumsum(np.bincount(source, minlength=size))]
+        arcs = csr_array((cost[by_source], target[by_source].astype(np.int32), pointer.astype(np.int32)), shape=(size, size))
+        return cls(
+            nodes=size,
+            base=np.r_[np.arange(count), copied, copied],
+            u=u,
+            v=v,
+            length_m=edges["length_m"].to_numpy(),
+            forward_s=forward,
+            backward_s=backward,
+            own=own,
+            open=open_,
+            start_u=np.where(own, start[u], u),
+            start_v=np.where(own, start[v], v),
+            goal_u=np.where(own, goal[u], u),
+            goal_v=np.where(own, goal[v], v),
+            arcs=arcs,
+        )
+
+    def arrivals(self, links: Links, visitors: NDArray[np.bool_] | None) -> tuple[Ints, Ints]:
+        """Places where the search for a facility begins, at either end of the edge of each of its links.
+
+        `visitors`: which facilities let in those who do not live around them (None: all do). One that does not, and lies on a private way,
+        is reached by its own residents alone.
+        """
+        if visitors is None:
+            return self.goal_u[links.edge], self.goal_v[links.edge]
+        let_in = visitors[links.row]
+        u = np.where(let_in, self.goal_u[links.edge], self.start_u[links.edge])
+        v = np.where(let_in, self.goal_v[links.edge], self.start_v[links.edge])
+        return u, v
 
     def share(self, links: Links) -> Floats:
         """Where on its edge each link sits: 0 at `u`, 1 at `v`."""
@@ -90,8 +160,8 @@ def _part(share: Floats, whole: Floats) -> Floats:
 class Reach:
     """What one search found.
 
-    `seconds`: from every node to the nearest facility (`inf`: none); `facility`: row of that facility (−1: none); `next`: the node to walk
-    to from here, or −1 where the walk leaves the network for the facility.
+    One entry per place of the graph. `seconds`: to the nearest facility (`inf`: none); `facility`: row of that facility (−1: none);
+    `next`: the place to walk to from here, or −1 where the walk leaves the network for the facility.
     """
 
     seconds: Floats
@@ -99,15 +169,15 @@ class Reach:
     next: Ints
 
 
-def search(graph: Graph, facilities: Links, count: int, speed_m_per_s: float) -> Reach:
-    """Seconds from every node to the nearest of `count` facilities, through their links.
+def search(graph: Graph, facilities: Links, count: int, speed_m_per_s: float, visitors: NDArray[np.bool_] | None = None) -> Reach:
+    """Seconds from every place to the nearest of `count` facilities, through their links; `visitors` as in `Graph.arrivals`.
 
     Contract: adding a facility or an edge never raises a value; the order of rows does not matter to the seconds.
     """
     leg = seconds(facilities.leg_m, speed_m_per_s)
     from_u, from_v = graph.arriving(facilities)
     source = np.r_[facilities.row, facilities.row]
-    target = np.r_[graph.u[facilities.edge], graph.v[facilities.edge]]
+    target = np.concatenate(graph.arrivals(facilities, visitors))
     cost = np.r_[leg + from_u, leg + from_v]
     passable = np.isfinite(cost)
     source, target, cost = source[passable], target[passable], cost[passable]
@@ -144,7 +214,7 @@ def measure(graph: Graph, buildings: Links, count: int, facilities: Links, reach
     Contract: does not change its inputs; adding a link, a facility or an edge never raises a value.
     """
     to_u, to_v = graph.towards(buildings)
-    u, v = graph.u[buildings.edge], graph.v[buildings.edge]
+    u, v = graph.start_u[buildings.edge], graph.start_v[buildings.edge]
     by_u, by_v = to_u + reach.seconds[u], to_v + reach.seconds[v]
     total = np.minimum(by_u, by_v)
     goal = np.where(by_u <= by_v, reach.facility[u], reach.facility[v])
@@ -199,7 +269,7 @@ def same_edge(graph: Graph, buildings: Links, facilities: Links, speed_m_per_s: 
 
 
 def to_networkx(edges: pd.DataFrame) -> nx.MultiDiGraph:
-    """The saved edges as a networkx graph: nodes are OSM ids, arcs carry `edge`, `length_m` and `seconds`.
+    """The saved edges as a networkx graph: nodes are OSM ids, arcs carry `edge`, `length_m`, `seconds` and `access`.
 
     >>> street = pd.DataFrame({"edge": [0], "u": [1], "v": [2], "length_m": [72.0], "seconds_forward": [60.0]})
     >>> street["seconds_backward"] = np.inf
@@ -209,11 +279,12 @@ def to_networkx(edges: pd.DataFrame) -> nx.MultiDiGraph:
     graph = nx.MultiDiGraph()
     graph.add_nodes_from(np.unique(edges[["u", "v"]].to_numpy()).tolist())
     columns = ["edge", "u", "v", "length_m", "seconds_forward", "seconds_backward"]
-    for edge, u, v, length, forward, backward in zip(*(edges[name].tolist() for name in columns), strict=True):
+    said = edges["access"].tolist() if "access" in edges else [PUBLIC] * len(edges)
+    for edge, u, v, length, forward, backward, access in zip(*(edges[name].tolist() for name in columns), said, strict=True):
         if np.isfinite(forward):
-            graph.add_edge(u, v, edge=edge, length_m=length, seconds=forward)
+            graph.add_edge(u, v, edge=edge, length_m=length, seconds=forward, access=access)
         if np.isfinite(backward):
-            graph.add_edge(v, u, edge=edge, length_m=length, seconds=backward)
+            graph.add_edge(v, u, edge=edge, length_m=length, seconds=backward, access=access)
     return graph
 
 
@@ -223,33 +294,60 @@ def shortest_seconds(graph: nx.MultiDiGraph, buildings: pd.DataFrame, facilities
     Parameters
     ----------
     graph
-        From `to_networkx`; the links are added to it.
+        From `to_networkx`; it is not changed.
     buildings, facilities
-        Rows of `links` with `id`, `edge`, `offset_m`, `leg_s` and the edge's `u`, `v`, `length_m`, `seconds_forward`, `seconds_backward`.
+        Rows of `links` with `id`, `edge`, `offset_m`, `leg_s` and the edge's `u`, `v`, `length_m`, `seconds_forward`, `seconds_backward`;
+        also its `access` (public where there is no such column), and for facilities `visitors` (all where there is no such column).
 
     Returns
     -------
     Seconds by building id; a building without a path is missing.
     """
     goal = "goal"
-    graph.add_node(goal)
+    walks = _layered(graph)
+    walks.add_node(goal)
     tied: dict[int, list[tuple[float, float]]] = {}
-    for link in facilities[_TIED].to_dict("records"):
+    for link in _records(facilities):
         share, forward, backward = _on_edge(link)
         tied.setdefault(link["edge"], []).append((share, link["leg_s"]))
-        _tie(graph, link["u"], goal, link["leg_s"] + (share * forward if share else 0.0))
-        _tie(graph, link["v"], goal, link["leg_s"] + ((1 - share) * backward if share < 1 else 0.0))
-    for link in buildings[_TIED].to_dict("records"):
+        layer = _layer(link, "destination" if link["visitors"] else "origin")
+        _tie(walks, (layer, link["u"]), goal, link["leg_s"] + (share * forward if share else 0.0))
+        _tie(walks, (layer, link["v"]), goal, link["leg_s"] + ((1 - share) * backward if share < 1 else 0.0))
+    for link in _records(buildings):
         share, forward, backward = _on_edge(link)
-        start = ("building", link["id"])
-        _tie(graph, start, link["u"], link["leg_s"] + (share * backward if share else 0.0))
-        _tie(graph, start, link["v"], link["leg_s"] + ((1 - share) * forward if share < 1 else 0.0))
+        start, layer = ("building", link["id"]), _layer(link, "origin")
+        _tie(walks, start, (layer, link["u"]), link["leg_s"] + (share * backward if share else 0.0))
+        _tie(walks, start, (layer, link["v"]), link["leg_s"] + ((1 - share) * forward if share < 1 else 0.0))
         for other, leg in tied.get(link["edge"], []):
             apart = abs(other - share)
             apart = apart if apart * link["length_m"] > SAME_SPOT_M else 0.0
-            _tie(graph, start, goal, link["leg_s"] + leg + (apart * (forward if other > share else backward) if apart else 0.0))
-    found = nx.single_source_dijkstra_path_length(graph.reverse(copy=False), goal, weight="seconds")
-    return {node[1]: float(length) for node, length in found.items() if isinstance(node, tuple)}
+            _tie(walks, start, goal, link["leg_s"] + leg + (apart * (forward if other > share else backward) if apart else 0.0))
+    found = nx.single_source_dijkstra_path_length(walks.reverse(copy=False), goal, weight="seconds")
+    return {node[1]: float(length) for node, length in found.items() if node[0] == "building"}
+
+
+def _layered(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
+    """Three graphs, one above the other: private ways of the origin, public ways, private ways of the destination; one may only go on."""
+    walks = nx.MultiDiGraph()
+    for node in graph:
+        walks.add_edge(("origin", node), (PUBLIC, node), seconds=0.0)
+        walks.add_edge((PUBLIC, node), ("destination", node), seconds=0.0)
+    for u, v, data in graph.edges(data=True):
+        said = data.get("access", PUBLIC)
+        layers = [PUBLIC] if said in (PUBLIC, SHARED) else []
+        layers += ["origin", "destination"] if said != PUBLIC else []
+        for layer in layers:
+            walks.add_edge((layer, u), (layer, v), seconds=data["seconds"])
+    return walks
+
+
+def _records(links: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    more = [name for name in ("access", "visitors") if name in links]
+    return [{"access": PUBLIC, "visitors": True, **record} for record in links[[*_TIED, *more]].to_dict("records")]
+
+
+def _layer(link: dict[Hashable, Any], private: str) -> str:
+    return PUBLIC if link["access"] == PUBLIC else private
 
 
 def _on_edge(link: dict[Hashable, Any]) -> tuple[float, float, float]:

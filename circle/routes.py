@@ -99,7 +99,8 @@ class Router:
         self.graph = access.Graph.of(edges, nodes)
         rows = links[(links["kind"] == "facility") & links["id"].isin(self.ids)]
         self.goals, self.goal_table = _links(rows, {name: row for row, name in enumerate(self.ids)}), rows
-        self.reach = access.search(self.graph, self.goals, len(self.ids), speed_m_per_s)
+        self.visitors = offered["visitors"].to_numpy(dtype=bool)
+        self.reach = access.search(self.graph, self.goals, len(self.ids), speed_m_per_s, self.visitors)
 
     def route(self, building: str) -> Route:
         """The walk of one building, exactly as it was measured.
@@ -127,7 +128,7 @@ class Router:
         direct, _ = access.same_edge(self.graph, start, self.goals, self.speed)
         to_u, to_v = (float(cost[0]) for cost in self.graph.towards(start))
         edge, share = int(start.edge[0]), float(self.graph.share(start)[0])
-        u, v = int(self.graph.u[edge]), int(self.graph.v[edge])
+        u, v = int(self.graph.start_u[edge]), int(self.graph.start_v[edge])
         by_u, by_v = to_u + self.reach.seconds[u], to_v + self.reach.seconds[v]
         if direct[0] < min(by_u, by_v):
             goal = self._goal_on(edge, share, facility)
@@ -136,8 +137,9 @@ class Router:
         node, end = (u, 0.0) if by_u <= by_v else (v, 1.0)
         legs = [self._along(edge, share, end)]
         while (following := int(self.reach.next[node])) >= 0:
-            edge, forward = self._between(node, following)
-            legs.append(self._along(edge, 0.0, 1.0) if forward else self._along(edge, 1.0, 0.0))
+            if self.graph.base[node] != self.graph.base[following]:  # else one only leaves private ways, or enters them
+                edge, forward = self._between(node, following)
+                legs.append(self._along(edge, 0.0, 1.0) if forward else self._along(edge, 1.0, 0.0))
             node = following
         goal, begin = self._goal_from(node, facility)
         legs.append(self._along(int(self.goals.edge[goal]), begin, float(self.graph.share(_only(self.goals, goal))[0])))
@@ -151,21 +153,24 @@ class Router:
         return int(rows[np.argmin(np.where(apart == 0, 0.0, along) + seconds(self.goals.leg_m[rows], self.speed))])
 
     def _goal_from(self, node: int, facility: int) -> tuple[int, float]:
-        """The facility's link that is nearest from a node of its edge, and the end of the edge that one enters by."""
+        """The facility's link that is nearest from a place at an end of its edge, and the end of the edge that one enters by."""
         rows = np.flatnonzero(self.goals.row == facility)
         links = self.goals.take(rows)
         leg = seconds(links.leg_m, self.speed)
         from_u, from_v = self.graph.arriving(links)
-        by_u = np.where(self.graph.u[links.edge] == node, leg + from_u, np.inf)
-        by_v = np.where(self.graph.v[links.edge] == node, leg + from_v, np.inf)
+        u, v = self.graph.arrivals(links, self.visitors)
+        by_u = np.where(u == node, leg + from_u, np.inf)
+        by_v = np.where(v == node, leg + from_v, np.inf)
         best = int(np.argmin(np.minimum(by_u, by_v)))
         return int(rows[best]), 0.0 if by_u[best] <= by_v[best] else 1.0
 
     def _between(self, node: int, following: int) -> tuple[int, bool]:
-        """The quickest edge from one node to the next, and whether it is walked as it is drawn."""
+        """The quickest edge from one place to the next, and whether it is walked as it is drawn."""
         graph = self.graph
-        forward = np.where((graph.u == node) & (graph.v == following), graph.forward_s, np.inf)
-        backward = np.where((graph.v == node) & (graph.u == following), graph.backward_s, np.inf)
+        here, there = graph.base[node], graph.base[following]
+        layer = graph.open if node < len(self.nodes) else graph.own
+        forward = np.where(layer & (graph.u == here) & (graph.v == there), graph.forward_s, np.inf)
+        backward = np.where(layer & (graph.v == here) & (graph.u == there), graph.backward_s, np.inf)
         edge = int(np.argmin(np.minimum(forward, backward)))
         return edge, bool(forward[edge] <= backward[edge])
 

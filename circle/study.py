@@ -167,7 +167,8 @@ def _judged(
             place.findings.add("sources.no_facility", "", limit.service)
         with clock.stage("access"):
             offered = _only(theirs, rows)
-            reach = access.search(graph, offered, len(rows), speed)
+            visitors = place.facilities["visitors"].to_numpy(dtype=bool)[rows]
+            reach = access.search(graph, offered, len(rows), speed, visitors)
             walk = access.measure(graph, mine, len(place.buildings), offered, reach, speed)
         with clock.stage("gaps"):
             columns.append(_walks(limit.service, walk, place.facilities["facility"].to_numpy()[rows], mine))

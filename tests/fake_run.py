@@ -137,7 +137,15 @@ def _facilities(rng: np.random.Generator, side: float, n: int) -> tuple[gpd.GeoD
         names = [HOSTILE[i] if i < len(HOSTILE) else (f"{SERVICES[service][1]} {i}" if i % 2 else "") for i in range(k)]
         frames.append(
             gpd.GeoDataFrame(
-                {"facility": ids, "service": service, "name": names, "source": "osm", "tags": "shop=convenience", "merged": ""},
+                {
+                    "facility": ids,
+                    "service": service,
+                    "name": names,
+                    "source": "osm",
+                    "tags": "shop=convenience",
+                    "merged": "",
+                    "visitors": True,
+                },
                 geometry=shapely.points(lon, lat),
                 crs=4326,
             )

@@ -207,7 +207,7 @@ class Town:
                 "way": np.asarray([number for number, _, _, _ in rows], dtype=np.int64),
                 "name": pd.Categorical([tags.get("name", "") for _, _, _, tags in rows]),
                 "class": pd.Categorical([passage.way_class for _, _, passage, _ in rows]),
-                "access": pd.Categorical([passage.access for _, _, passage, _ in rows], categories=["public", "private"]),
+                "access": pd.Categorical([passage.access for _, _, passage, _ in rows], categories=rules.ACCESS),
                 "forward": np.asarray([passage.forward for _, _, passage, _ in rows], dtype=bool),
                 "backward": np.asarray([passage.backward for _, _, passage, _ in rows], dtype=bool),
                 "square": np.asarray([passage.area for _, _, passage, _ in rows], dtype=bool),
@@ -284,6 +284,7 @@ class Town:
             "source": "osm",
             "tags": "",
             "merged": "",
+            "visitors": np.asarray([rules.lets_visitors_in(o[1], {}) for o in ordered], dtype=bool),
         }
         return gpd.GeoDataFrame(frame, geometry=self._shapes([o[2] for o in ordered]), crs="EPSG:4326")
 
@@ -305,7 +306,7 @@ class Town:
         offered = place.facilities[place.facilities["service"] == service]
         goals, _ = linkage.starts(linkage.project(offered.geometry.to_numpy(), net), doors)
         mine, theirs = linkage.link(starts, net), linkage.link(goals, net, every=True)
-        reach = access.search(graph, theirs, len(offered), who.speed_m_per_s)
+        reach = access.search(graph, theirs, len(offered), who.speed_m_per_s, offered["visitors"].to_numpy(dtype=bool))
         walk = access.measure(graph, mine, len(starts), theirs, reach, who.speed_m_per_s)
         return Measured(net, graph, mine, theirs, walk, list(place.buildings["building"]), list(offered["facility"]), place.findings)
 

@@ -111,7 +111,8 @@ def facilities(run: Saved, geometry: Geometry) -> list[Style]:
 
 def network() -> list[Style]:
     """Give the style of the walking network: public ways, and inner ones that only residents walk."""
-    drawn = {"public": line("#9a9a9a", 0.25), "private": line("#b07aa1", 0.3, "dash")}
+    drawn = {"public": line("#9a9a9a", 0.25), "compound": line("#9a9a9a", 0.25)}
+    drawn |= {key: line("#b07aa1", 0.3, "dash") for key in ("destination", "private")}
     rules = [
         Rule(word("access", key), equals("access", key), (drawn.get(key, line("#c000c0", 0.3)),)) for key in _allowed("edges", "access")
     ]

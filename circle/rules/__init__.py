@@ -6,6 +6,17 @@ Never: reads map files, measures distances, or imports the geo stack: `circle --
 
 from __future__ import annotations
 
+from circle.rules.barriers import (
+    Gate,
+    barrier_keys,
+    barrier_kind,
+    barrier_kinds,
+    enclosing_kinds,
+    gate,
+    lets_visitors_in,
+    open_building,
+    open_building_keys,
+)
 from circle.rules.loading import Label
 from circle.rules.matching import Service, match_services, service_anchors, service_base_keys, service_keys, services, stop_position
 from circle.rules.places import (
@@ -24,11 +35,13 @@ from circle.rules.places import (
     zone_layer_keys,
     zone_layers,
 )
-from circle.rules.walking import Passage, Walker, walk_base_keys, walk_keys, walkability, walkers, way_classes
+from circle.rules.walking import ACCESS, Passage, Walker, walk_base_keys, walk_keys, walkability, walkers, way_classes
 
 __all__ = [
+    "ACCESS",
     "BuildingUse",
     "FindingText",
+    "Gate",
     "Label",
     "Passage",
     "Service",
@@ -37,11 +50,19 @@ __all__ = [
     "area_use_keys",
     "background_keys",
     "background_kind",
+    "barrier_keys",
+    "barrier_kind",
+    "barrier_kinds",
     "building_use",
     "building_use_keys",
     "door",
+    "enclosing_kinds",
     "findings",
+    "gate",
+    "lets_visitors_in",
     "match_services",
+    "open_building",
+    "open_building_keys",
     "service_anchors",
     "service_base_keys",
     "service_keys",

@@ -18,9 +18,9 @@ from circle.rules.loading import CONFIDENCE, RULES, Condition, Label, Reader, co
 class Passage:
     """What a way means to a walker.
 
-    Attributes: `walkable`; `way_class` (kind of way, see `walking.toml`; empty for what is no way at all); `access` (`public`, or
-    `private`: for those who live or have business there, no through-way for others); `forward` and `backward` (may one walk along the
-    drawn direction, and against it; both false when not walkable); `area` (a square: cross it, not only follow its outline).
+    Attributes: `walkable`; `way_class` (kind of way, see `walking.toml`; empty for what is no way at all); `access` (`public`;
+    `destination`: for those who live or have business there; `private`: for those who live there; neither is a through-way for others);
+    `forward` and `backward` (may one walk along the drawn direction, and against it; both false when not walkable); `area` (a square: cross it, not only follow its outline).
     """
 
     walkable: bool
@@ -81,7 +81,7 @@ class _Course:
 class _Walking:
     base_keys: tuple[str, ...]
     ways: tuple[_Way, ...]
-    foot: Mapping[str, str]  # value of `foot` → open, private, closed, aside, unsaid
+    foot: Mapping[str, str]  # value of `foot` → open, visitors, private, closed, aside, unsaid
     access: Mapping[str, str]
     beside: tuple[Condition, ...]  # a sidewalk says that one may walk, whatever `access` says
     aside: tuple[Condition, ...]  # the sidewalk is drawn as a line of its own
@@ -92,6 +92,8 @@ class _Walking:
 NO_WAY = Passage(walkable=False, way_class="", access="public", forward=False, backward=False, area=False)
 ROADS = frozenset({"trunk", "primary", "secondary", "tertiary", "residential", "service", "busway", "cycleway"})
 ASIDE = "road_separate"
+ACCESS = ("public", "compound", "destination", "private")  # who walks there; `compound` is found on the ground, not in tags
+_FOR_WHOM = {"open": "public", "visitors": "destination", "private": "private"}
 
 
 def walk_keys() -> tuple[str, ...]:
@@ -139,12 +141,12 @@ def _permission(rules: _Walking, way: _Way, tags: Mapping[str, str]) -> tuple[bo
         return False, "public", False
     if foot == "aside":
         return way.walkable, "public", True
-    if foot in ("open", "private"):
-        return True, "private" if foot == "private" else "public", False
+    if foot in _FOR_WHOM:
+        return True, _FOR_WHOM[foot], False
     access = _word(rules.access, tags.get("access"))
     if access == "closed":
         return any(c.holds(tags) for c in rules.beside), "public", False
-    return way.walkable, "private" if access == "private" else "public", False
+    return way.walkable, _FOR_WHOM.get(access, "public"), False
 
 
 def _word(words: Mapping[str, str], value: str | None) -> str:
@@ -154,7 +156,7 @@ def _word(words: Mapping[str, str], value: str | None) -> str:
         return words[value]
     # a list such as `private;destination` means the widest of its values
     said = {words.get(part.strip(), "unsaid") for part in value.split(";")}
-    return next((w for w in ("open", "aside", "private", "closed") if w in said), "unsaid")
+    return next((w for w in ("open", "aside", "visitors", "private", "closed") if w in said), "unsaid")
 
 
 @lru_cache(maxsize=1)
@@ -193,7 +195,9 @@ def _course(reader: Reader) -> _Course:
 
 
 def _words(reader: Reader) -> dict[str, str]:
-    words = {value: meaning for meaning in ("open", "private", "closed", "aside", "unsaid") for value in reader.words(meaning, ())}
+    words = {
+        value: meaning for meaning in ("open", "visitors", "private", "closed", "aside", "unsaid") for value in reader.words(meaning, ())
+    }
     reader.done()
     return words
 

@@ -170,7 +170,7 @@ def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> 
             "way": np.asarray(extract.walk_id, dtype=np.int64)[walkable],
             "name": pd.Categorical(pd.Series(extract.walk_name, dtype=object)[walkable].fillna("")),
             "class": pd.Categorical(judged("way_class")),
-            "access": pd.Categorical(judged("access"), categories=["public", "private"]),
+            "access": pd.Categorical(judged("access"), categories=rules.ACCESS),
             "forward": judged("forward"),
             "backward": judged("backward"),
             "square": judged("area"),
@@ -196,7 +196,7 @@ def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> 
             }
         )
         ways = pd.concat([ways.astype({"name": object, "class": object, "access": object}), more], ignore_index=True)
-        ways = ways.astype({"name": "category", "class": "category", "access": pd.CategoricalDtype(["public", "private"])})
+        ways = ways.astype({"name": "category", "class": "category", "access": pd.CategoricalDtype(list(rules.ACCESS))})
         points = pd.DataFrame([point for _, _, ring in rings for point in ring], columns=["node", "lon", "lat"])
         vertices = pd.concat([vertices, points], ignore_index=True)
     return ways, vertices

@@ -23,7 +23,7 @@ from circle import rules
 from circle.errors import Findings
 from circle.projection import Plane
 
-COLUMNS = ["facility", "service", "name", "source", "tags", "merged"]
+COLUMNS = ["facility", "service", "name", "source", "tags", "merged", "visitors"]
 _SIZE = {"point": 0, "line": 1, "area": 2}
 
 
@@ -53,6 +53,7 @@ def table(candidates: Iterable[Candidate], services: Collection[str], plane: Pla
             "name": [_name(c.tags) for _, c, _ in rows],
             "source": "osm",
             "tags": ["; ".join(f"{key}={value}" for key, value in c.tags.items() if key in asked) for _, c, _ in rows],
+            "visitors": np.asarray([rules.lets_visitors_in(service, c.tags) for service, c, _ in rows], dtype=bool),
             "kind": [_SIZE[c.kind] for _, c, _ in rows],
             "stopping_point": [stop for _, _, stop in rows],
         }
@@ -61,7 +62,7 @@ def table(candidates: Iterable[Candidate], services: Collection[str], plane: Pla
     found = gpd.GeoDataFrame(frame, geometry=shapes, crs="EPSG:4326")
     kept = [_once(group, plane, findings) for _, group in found.groupby("service", sort=True)]
     if not kept:
-        return gpd.GeoDataFrame(found.assign(merged="")[COLUMNS].astype("str"), geometry=shapes, crs="EPSG:4326")
+        return gpd.GeoDataFrame(found.assign(merged="")[COLUMNS].astype("str").astype({"visitors": bool}), geometry=shapes, crs="EPSG:4326")
     out = pd.concat(kept).sort_values(["service", "facility"], kind="stable").reset_index(drop=True)
     return gpd.GeoDataFrame(out[COLUMNS], geometry=out.geometry.to_numpy(), crs="EPSG:4326")
 
