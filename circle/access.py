@@ -124,11 +124,11 @@ class Graph:
         """Places where the search for a facility begins, at either end of the edge of each of its links.
 
         `visitors`: which facilities let in those who do not live around them (None: all do). One that does not, and lies on a private way,
-        is reached by its own residents alone.
+        is reached by its own residents alone; on a way that is open to all nobody is kept out.
         """
         if visitors is None:
             return self.goal_u[links.edge], self.goal_v[links.edge]
-        let_in = visitors[links.row]
+        let_in = visitors[links.row] | self.open[links.edge]
         u = np.where(let_in, self.goal_u[links.edge], self.start_u[links.edge])
         v = np.where(let_in, self.goal_v[links.edge], self.start_v[links.edge])
         return u, v
@@ -310,7 +310,7 @@ def shortest_seconds(graph: nx.MultiDiGraph, buildings: pd.DataFrame, facilities
     for link in _records(facilities):
         share, forward, backward = _on_edge(link)
         tied.setdefault(link["edge"], []).append((share, link["leg_s"]))
-        layer = _layer(link, "destination" if link["visitors"] else "origin")
+        layer = _layer(link, "destination" if link["visitors"] or link["access"] == SHARED else "origin")
         _tie(walks, (layer, link["u"]), goal, link["leg_s"] + (share * forward if share else 0.0))
         _tie(walks, (layer, link["v"]), goal, link["leg_s"] + ((1 - share) * backward if share < 1 else 0.0))
     for link in _records(buildings):

@@ -20,7 +20,8 @@ class Passage:
 
     Attributes: `walkable`; `way_class` (kind of way, see `walking.toml`; empty for what is no way at all); `access` (`public`;
     `destination`: for those who live or have business there; `private`: for those who live there; neither is a through-way for others);
-    `forward` and `backward` (may one walk along the drawn direction, and against it; both false when not walkable); `area` (a square: cross it, not only follow its outline).
+    `forward` and `backward` (may one walk along the drawn direction, and against it; both false when not walkable); `area` (a square: cross
+    it, not only follow its outline).
     """
 
     walkable: bool
