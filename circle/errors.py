@@ -7,6 +7,7 @@ The tree::
 
     CircleError                      exit status 1: could not finish
     ├─ SourceError    (OSError)      2  a file could not be read, or holds something else than it says
+    │  └─ FetchError                 1  nothing is wrong with the question: the server or the line to it failed
     ├─ PlaceError     (ValueError)   2  the data holds nothing that can be analysed
     ├─ RuleError      (ValueError)   2  a standard or rules file says something impossible: file, key, value
     ├─ OutputError    (OSError)      2  the output folder cannot be written (1 when the disk is full)
@@ -33,6 +34,12 @@ class SourceError(CircleError, OSError):
     """A source could not be read, or is not what its name says."""
 
     exit_status = 2
+
+
+class FetchError(SourceError):
+    """A server cannot be reached, stays busy, or breaks off: to be tried again, or elsewhere."""
+
+    exit_status = 1
 
 
 class PlaceError(CircleError, ValueError):

@@ -19,7 +19,7 @@ import shapely
 from circle import rules
 from circle.errors import Findings, PlaceError
 from circle.projection import Plane
-from circle.sources import aside, geometry, integrity, osm, surroundings
+from circle.sources import aside, geometry, integrity, osm, snapshot, surroundings
 from circle.sources import buildings as building_table
 from circle.sources import facilities as facility_table
 from circle.sources.tags import BuildingTags
@@ -77,7 +77,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     Parameters
     ----------
     path
-        `.osm.pbf`, `.osm`, `.osm.gz` or `.osm.bz2`.
+        `.osm.pbf`, `.osm`, `.osm.gz` or `.osm.bz2`, or a snapshot that `circle fetch` wrote (`.gpkg`).
     services
         Services that facilities are wanted for.
     progress
@@ -90,9 +90,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     PlaceError
         It holds no buildings or nothing to walk on.
     """
-    findings = integrity.inspect(path)
-    extract = osm.read(path, services, progress, aside.both if aside.worthwhile(path) else None)
-    findings.items.extend(extract.findings.items)
+    findings, extract = _extract(path, services, progress)
     integrity.judge(path, extract, findings)
     ids, outlines, tags = building_table.outlines(extract, findings)
     coordinates, counts = geometry.line_coordinates(extract.walk_wkb)
@@ -131,6 +129,19 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
         synthetic=extract.synthetic,
         findings=findings,
     )
+
+
+def _extract(path: Path, services: Collection[str], progress: Callable[[int], None] | None) -> tuple[Findings, osm.Extract]:
+    """The objects of a file, or of a snapshot: one reader for both."""
+    if path.suffix.lower() == ".gpkg" and path.is_file():
+        with snapshot.as_osm(path) as plain:
+            extract = osm.read(plain, services, progress, aside.both if aside.worthwhile(plain) else None)
+        findings = Findings()
+    else:
+        findings = integrity.inspect(path)
+        extract = osm.read(path, services, progress, aside.both if aside.worthwhile(path) else None)
+    findings.items.extend(extract.findings.items)
+    return findings, extract
 
 
 def _extent(outlines: np.ndarray, coordinates: np.ndarray) -> tuple[float, float, float, float]:
