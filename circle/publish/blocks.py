@@ -106,7 +106,7 @@ def _record(folder: Path, name: str) -> dict[str, Any]:
     return record
 
 
-def _table(folder: Path, name: str, columns: list[str], prefix: str | None = None) -> pa.Table:
+def read_table(folder: Path, name: str, columns: list[str], prefix: str | None = None) -> pa.Table:
     """Read columns of one table; those that begin with `prefix` as well."""
     path = folder / name
     try:
@@ -147,8 +147,8 @@ def load(folder: Path) -> Saved:
         raise SchemaError(f"{folder / 'run.json'}: key 'standard' lacks its services. {AGAIN}") from None
     per_service = [f"{column}_{s}" for s in services for column in ("minutes", "facility", "verdict", "reason", "fragile", "leg_m")]
     fixed = ["building", "name", "use", "levels", "residential", "residential_by", "households", "households_by", "compound", "geometry"]
-    buildings = _table(folder, "buildings.parquet", [*fixed, *per_service], "zone_")
-    facilities = _table(folder, "facilities.parquet", ["facility", "service", "name", "geometry"])
+    buildings = read_table(folder, "buildings.parquet", [*fixed, *per_service], "zone_")
+    facilities = read_table(folder, "facilities.parquet", ["facility", "service", "name", "geometry"], "visitors")
     return Saved(folder, run, summary, services, buildings, facilities)
 
 
@@ -245,8 +245,11 @@ def buildings(saved: Saved) -> str:
     return pack.block(header, sections, saved.level)
 
 
-def details(saved: Saved) -> str:
-    """Pack what only card, list and search show: ids, names, use, storeys, compound, zones, nearest facilities, legs."""
+def details(saved: Saved, *, legs: bool = True) -> str:
+    """Pack what only card, list and search show: ids, names, use, storeys, compound, zones, nearest facilities; `legs` where asked for.
+
+    A page that holds the network knows each leg from there.
+    """
     table, rows = saved.buildings, saved.order
     sections = _ids(_text_column(table["building"], rows)) | _sparse(_text_column(table["name"], rows))
     lists: dict[str, list[str]] = {}
@@ -266,9 +269,10 @@ def details(saved: Saved) -> str:
             raise SchemaError(f"buildings.parquet: column 'facility_{s}' names {lost[0]!r}, which facilities.parquet lacks. {AGAIN}")
         row_of = np.array([*(at[name] for name in names), -1], dtype=np.int64)
         sections[f"facility_{s}"] = pack.deltas(row_of[number][rows])
-        leg = np.rint(np.clip(_numbers(table[f"leg_m_{s}"], np.inf), 0, 6553.5) * 10).astype(np.int64)
-        sections[f"leg_{s}"] = pack.varints(pack.fold((leg - before)[rows]))
-        before = leg
+        if legs:
+            leg = np.rint(np.clip(_numbers(table[f"leg_m_{s}"], np.inf), 0, 6553.5) * 10).astype(np.int64)
+            sections[f"leg_{s}"] = pack.varints(pack.fold((leg - before)[rows]))
+            before = leg
     return pack.block({"n": len(table), "lists": lists}, sections, saved.level)
 
 
@@ -290,7 +294,10 @@ def facilities(saved: Saved) -> str:
 
 
 def _labels(names: list[str], number: Ints, shapes: NDArray[Any], origin: tuple[int, int]) -> tuple[dict[str, bytes], int]:
-    """Find where street names are written: the longest piece of each name in every square of about 600 m, its middle, slope and length."""
+    """Find where street names are written: the longest piece of each name in every square of about 600 m, its middle, slope and length.
+
+    Without `names` their numbers are written as they are: the page has the list already.
+    """
     rows = np.flatnonzero(number >= 0)
     if not len(rows):
         return {}, 0
@@ -309,6 +316,8 @@ def _labels(names: list[str], number: Ints, shapes: NDArray[Any], origin: tuple[
     keep = by_length[np.sort(first)]
     slope = np.rint(np.degrees(np.arctan2((by - ay)[keep], (bx - ax)[keep]))).astype(np.int64)
     used, text = np.unique(number[rows][keep], return_inverse=True)
+    if not names:  # the page has them already
+        used, text = used[:0], number[rows][keep]
     return {
         "street_name": pack.text([names[k] for k in used.tolist()]),
         "street_text": pack.varints(text),
@@ -324,7 +333,7 @@ def _thinned(saved: Saved, lesser: tuple[str, ...]) -> tuple[pa.Table, list[str]
 
     First go the lines of sight across squares: a way of one class with very many edges is not a street.
     """
-    table = _table(saved.folder, "edges.parquet", ["class", "name", "way", "geometry"])
+    table = read_table(saved.folder, "edges.parquet", ["class", "name", "way", "geometry"])
     number, classes = codes(table["class"])
     if len(table) <= MOST_EDGES:
         return table, []
@@ -343,13 +352,15 @@ def _thinned(saved: Saved, lesser: tuple[str, ...]) -> tuple[pa.Table, list[str]
     return table.filter(pa.array(keep)), left_out
 
 
-def background(saved: Saved, lesser: tuple[str, ...] = ()) -> str:
+def background(saved: Saved, lesser: tuple[str, ...] = (), *, ways: bool = True) -> str:
     """Pack water, green, railways, barriers, roads and the walking network behind the buildings; street names; zones' outlines.
 
     Parameters
     ----------
     lesser
         Classes of ways in the order in which they are left out when there are more than `MOST_EDGES` edges.
+    ways
+        Whether the lines of the ways are packed here: not where the page holds the network.
     """
     layers: list[dict[str, Any]] = []
     sections: dict[str, bytes] = {}
@@ -367,7 +378,7 @@ def background(saved: Saved, lesser: tuple[str, ...] = ()) -> str:
         packed = pack.areas(shapes, saved.origin) if form == "area" else pack.lines(shapes, saved.origin)
         sections.update({f"{key}_{name}": data for name, data in packed.items()})
 
-    behind = _table(saved.folder, "background.parquet", ["kind", "geometry"])
+    behind = read_table(saved.folder, "background.parquet", ["kind", "geometry"])
     number, kinds = codes(behind["kind"])
     places = geometries(behind)
     tolerance = 0.0 if len(places) < SIMPLIFY_FROM else 0.000_01
@@ -377,15 +388,16 @@ def background(saved: Saved, lesser: tuple[str, ...] = ()) -> str:
         add(kind, "area", shapes)
         add(kind, "line", shapes)
 
-    edges, left_out = _thinned(saved, lesser)
+    edges, left_out = _thinned(saved, lesser) if ways else (read_table(saved.folder, "edges.parquet", ["name", "geometry"]), [])
     shapes = geometries(edges)
     # a metre is less than a pixel up to zoom 17; a large page saves a third of its ways' bytes by it
     shapes = shapely.simplify(shapes, 0.000_01, preserve_topology=False) if len(shapes) >= SIMPLIFY_FROM else shapes
-    number, classes = codes(edges["class"])
-    for k, name in enumerate([*classes, ""]):
-        add(f"way:{name}", "line", shapes[number == (k if name else -1)])
+    if ways:
+        number, classes = codes(edges["class"])
+        for k, name in enumerate([*classes, ""]):
+            add(f"way:{name}", "line", shapes[number == (k if name else -1)])
     street, street_names = codes(edges["name"])
-    labels, n_labels = _labels(street_names, street, shapes, saved.origin)
+    labels, n_labels = _labels(street_names if ways else [], street, shapes, saved.origin)
     return pack.block({"layers": layers, "left_out": left_out, "streets": n_labels}, sections | labels, saved.level)
 
 
@@ -394,7 +406,7 @@ def zones(saved: Saved) -> str:
     if not (saved.folder / "zones.parquet").exists():
         return pack.block({"zones": [], "n": 0})
     columns = ["layer", "zone", "name", "service", "buildings", "households", "met", "gap", "unmapped", "geometry"]
-    table = _table(saved.folder, "zones.parquet", columns)
+    table = read_table(saved.folder, "zones.parquet", columns)
     table = table.filter(pc.equal(pc.cast(table["service"], pa.string()), "all"))
     shapes = geometries(table)
     kind = shapely.get_type_id(shapes)

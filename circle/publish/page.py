@@ -20,11 +20,13 @@ from typing import Any
 from xstatic.pkg import leaflet
 
 from circle.errors import OutputError
-from circle.publish import blocks, pack, skeleton
+from circle.publish import blocks, graph, pack, skeleton
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
-SCRIPTS = ("decode", "model", "symbols", "paint", "layers", "dom", "panel", "list", "card", "print", "main")
+SCRIPTS = (
+    "decode", "model", "shares", "graph", "whatif", "route", "symbols", "paint", "layers", "dom", "panel", "list", "card", "print", "edits", "plan", "main",
+)  # fmt: skip
 
 # ways in the order in which they leave the drawing of a very large place: what orients least goes first
 LESSER_WAYS = ("crossing", "corridor", "platform", "elevator", "sidewalk", "track", "path", "footway", "steps", "cycleway", "service")
@@ -103,13 +105,15 @@ def html(run_folder: Path) -> str:
     saved = blocks.load(Path(run_folder))
     leaflet_script, leaflet_style = _leaflet()
     script, style, body = _own()
+    walkable = graph.available(saved)
     packed = {
         "meta": pack.block(_plain(_shown(saved))),
         "buildings": blocks.buildings(saved),
-        "details": blocks.details(saved),
+        "details": blocks.details(saved, legs=not walkable),
         "facilities": blocks.facilities(saved),
-        "background": blocks.background(saved, LESSER_WAYS),
+        "background": blocks.background(saved, LESSER_WAYS, ways=not walkable),
         "zones": blocks.zones(saved),
+        "graph": graph.graph(saved) if walkable else pack.block({}),
     }
     parts = skeleton.Parts(scripts=(leaflet_script, script), styles=(leaflet_style, style), body=body, blocks=packed)
     return skeleton.render(parts, _centre(saved))

@@ -15,13 +15,24 @@ function verdictSummary(model, i) {
   return out;
 }
 
+const goalName = (place, k) => (isStation(place, k) ? stationName(place, k - place.facilities.n) : nameOf(place.facilities, k) || t("card.unnamed"));
+
 const MARKS = ["✓", "✗", "⊘", "?"];
 const VERDICT_KEYS = ["met", "gap", "unreachable", "unmapped"];
 
 // The way from the door to the path is mostly the same for every service; then it is said once. Tenths of a metre, or nothing.
-function oneLeg(model, i) {
-  const legs = new Set(model.services.filter((s) => s.facility[i] >= 0 && s.leg[i] < 65535).map((s) => Math.round(s.leg[i] / 10)));
+function oneLeg(place, i) {
+  const { services } = place.model;
+  const legs = new Set(services.filter((s) => s.facility[i] >= 0).map((s) => legOf(place, s, i)).filter((leg) => leg !== null).map(Math.round));
   return legs.size === 1 ? [...legs][0] : null;
+}
+
+// Metres from door to path on the way to the nearest facility of a service.
+function legOf(place, service, i) {
+  if (service.leg) return service.leg[i] < 65535 ? service.leg[i] / 10 : null;
+  if (!place.graph) return null;
+  const { link } = bestWalk(place.graph, service.field || baseOf(place, service).field, i);
+  return link < 0 ? null : place.graph.linkMetres[link] * place.graph.unit_m;
 }
 
 function serviceRow(place, service, i) {
@@ -32,8 +43,9 @@ function serviceRow(place, service, i) {
   const k = service.facility[i];
   const notes = [];
   if (reason) notes.push(h("span", { class: "why" }, words.reason[reason] ? t(`reason.${reason}`) : reason));
-  if (k >= 0) notes.push(h("span", {}, parts("card.nearest", { name: named(nameOf(place.facilities, k) || t("card.unnamed")) })));
-  if (!oneLeg(place.model, i) && service.leg[i] < 65535 && k >= 0) notes.push(h("span", {}, t("card.leg", { n: whole(service.leg[i] / 10) })));
+  if (k >= 0) notes.push(h("span", {}, parts("card.nearest", { name: named(goalName(place, k)) })));
+  const leg = k >= 0 && oneLeg(place, i) === null ? legOf(place, service, i) : null;
+  if (leg !== null) notes.push(h("span", {}, t("card.leg", { n: whole(leg) })));
   if (fragileOf(service, i)) notes.push(h("span", { class: "fragile", title: t("card.fragile_long") }, `${t("card.fragile")}: ${t("card.fragile_long")}`));
   return [
     h(
@@ -44,8 +56,31 @@ function serviceRow(place, service, i) {
       h("td", { class: "limit" }, t("card.limit_short", { n: plain(service.limit) })),
       h("td", { class: "mark" }, h("span", { class: "mark-sign", "aria-hidden": "true" }, MARKS[verdict]), " ", t(`verdict.${key}`)),
     ),
-    h("tr", { class: `is-${key} notes` }, h("td", { colspan: 4 }, notes.flatMap((note, n) => (n ? [" · ", note] : [note])))),
+    h("tr", { class: `is-${key} notes` }, h("td", { colspan: 4 }, notes.flatMap((note, n) => (n ? [" · ", note] : [note])), place.graph && k >= 0 ? wayOf(place, service, i) : null)),
   ];
+}
+
+// The walk in words, leg by leg, made when somebody asks for it; and what the straight line would be.
+function wayOf(place, service, i) {
+  const details = h("details", { class: "way", on: { toggle: () => details.open && !details.lastChild.dataset?.legs && details.append(legsOf(place, service, i)) } }, h("summary", {}, t("card.way")));
+  return details;
+}
+
+function legsOf(place, service, i) {
+  const legs = routeOf(place, service, i);
+  const metres = legs.reduce((sum, leg) => sum + leg.metres, 0);
+  const text = (leg) => {
+    if (leg.kind !== "way") return t(`card.leg_${leg.kind}`);
+    const kind = words.way[leg.way] ? t(`way.${leg.way}`) : t("way.street");
+    return leg.street ? [named(leg.street)] : kind;
+  };
+  const seconds = (leg) => t("card.seconds", { n: whole(leg.time * place.graph.per) });
+  return h(
+    "div",
+    { "data-legs": "" },
+    h("ol", {}, legs.filter((leg) => leg.metres >= 0.5 || leg.time * place.graph.per >= 0.5).map((leg) => h("li", {}, text(leg), h("span", { class: "leg-note" }, ` ${t("plan.metres", { n: whole(leg.metres) })} · ${seconds(leg)}`)))),
+    h("p", {}, t("card.straight_line", { metres: whole(metres), line: whole(straightMetres(place, i, service.facility[i])) })),
+  );
 }
 
 function facts(place, i) {
@@ -65,7 +100,7 @@ function facts(place, i) {
     const layer = column.slice(5);
     if (zone) add(words.zone[layer] ? t(`zone.${layer}`) : layer, named(zone));
   }
-  const leg = oneLeg(model, i);
+  const leg = oneLeg(place, i);
   if (leg !== null) add(t("card.leg_term"), t("card.leg_metres", { n: whole(leg) }));
   const by = ["use", "area", "assumed"][(model.flags[i] >> 1) & 3];
   add(t("card.counted"), isCounted(model, i) ? t(`card.counted_${by}`) : t("card.counted_not"));
@@ -100,7 +135,7 @@ function renderCard(place) {
       h("tbody", {}, place.model.services.map((service) => serviceRow(place, service, i))),
     ),
     facts(place, i),
-    h("p", { class: "note" }, t("card.straight")),
+    h("p", { class: "note" }, t(place.graph ? "card.walked" : "card.straight")),
     h(
       "p",
       { class: "card-foot" },

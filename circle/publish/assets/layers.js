@@ -112,7 +112,8 @@ function shortened([ax, ay], [bx, by], gap) {
   return length > gap ? [bx - ((bx - ax) * gap) / length, by - ((by - ay) * gap) / length] : null;
 }
 
-// The chosen building's outline, and a dashed line to the nearest facility of each service (of the theme's alone, where one is chosen).
+// The chosen building's outline, and the walk to the nearest facility of each service; of the theme's alone, where one is chosen, and then
+// with the straight line beside it.
 function showChosen(place, i) {
   place.chosen ??= L.layerGroup().addTo(place.map);
   place.chosen.clearLayers();
@@ -130,17 +131,24 @@ function showChosen(place, i) {
     L.polygon(rings, { ...quiet, className: "chosen-edge" }).addTo(place.chosen);
   }
   if (!place.facilities || !place.model.details || !rings.length) return;
-  const from = toLatLng(place, ...middleOf(place, i));
   for (const service of services) {
     const k = service.facility[i];
     if (k < 0 || (typeof place.theme === "number" && service.index !== place.theme)) continue;
-    const to = toLatLng(place, place.facilities.x[k], place.facilities.y[k]);
-    const end = shortened(middleOf(place, i), [place.facilities.x[k], place.facilities.y[k]], 12 * 2 ** (20 - place.map.getZoom()));
-    if (end) {
-      const line = [from, toLatLng(place, ...end)];
-      L.polyline(line, { ...quiet, className: "line-halo" }).addTo(place.chosen);
-      L.polyline(line, { ...quiet, className: LINE_CLASSES[verdictOf(service, i)] }).addTo(place.chosen);
+    const spot = goalSpot(place, k);
+    const line = place.graph ? routeOf(place, service, i).flatMap((leg) => leg.line) : [];
+    if (line.length > 1) drawLine(place, line.map((point) => toLatLng(place, ...point)), LINE_CLASSES[verdictOf(service, i)]);
+    const end = shortened(middleOf(place, i), spot, 12 * 2 ** (20 - place.map.getZoom()));
+    if (end && (line.length < 2 || typeof place.theme === "number")) {
+      const straight = [toLatLng(place, ...middleOf(place, i)), toLatLng(place, ...end)];
+      if (line.length > 1) L.polyline(straight, { ...quiet, className: "line-straight" }).addTo(place.chosen);
+      else drawLine(place, straight, `${LINE_CLASSES[verdictOf(service, i)]} line-dashed`);
     }
-    L.circleMarker(to, { ...quiet, radius: 12, className: "line-end" }).addTo(place.chosen);
+    L.circleMarker(toLatLng(place, ...spot), { ...quiet, radius: 12, className: "line-end" }).addTo(place.chosen);
   }
+}
+
+function drawLine(place, line, className) {
+  const quiet = { interactive: false, fill: false, smoothFactor: 0.5 };
+  L.polyline(line, { ...quiet, className: "line-halo" }).addTo(place.chosen);
+  L.polyline(line, { ...quiet, className }).addTo(place.chosen);
 }

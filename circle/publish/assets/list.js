@@ -61,21 +61,14 @@ function csv(place) {
     const row = [csvText(idOf(details, i)), csvText(nameOf(details, i)), csvText(listed(details, "use", i)), csvText(listed(details, "compound", i)), model.households[i] / 10, gaps];
     for (const s of model.services) {
       const minutes = minutesOf(s, i);
-      row.push(Number.isFinite(minutes) ? minutes : "", csvText(names[verdictOf(s, i)]), csvText(reasonOf(s, i)), csvText(s.facility[i] < 0 ? "" : idOf(place.facilities, s.facility[i])));
+      row.push(Number.isFinite(minutes) ? minutes : "", csvText(names[verdictOf(s, i)]), csvText(reasonOf(s, i)), csvText(s.facility[i] < 0 ? "" : isStation(place, s.facility[i]) ? stationName(place, s.facility[i] - place.facilities.n) : idOf(place.facilities, s.facility[i])));
     }
     out.push(row.join(","));
   }
   return `\uFEFF${out.join("\r\n")}\r\n`;
 }
 
-function download(place) {
-  const url = URL.createObjectURL(new Blob([csv(place)], { type: "text/csv;charset=utf-8" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = `${t("list.file")}.csv`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10000);
-}
+const download = (place) => saveText(csv(place), `${t("list.file")}.csv`, "text/csv;charset=utf-8");
 
 // Buildings whose name, compound or id holds the words: names first, as they are what one knows.
 function search(place, query) {

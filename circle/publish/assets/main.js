@@ -3,10 +3,31 @@
 const place = {
   map: map_main, meta: null, model: null, facilities: null, background: null, zones: null,
   theme: "gaps", unit: "buildings", everything: false, lang: "zh", building: -1, facility: -1,
-  classes: null, counts: null, labels: null,
+  classes: null, counts: null, labels: null, graph: null, edits: emptyEdits(), shares: null,
 };
 
 const themeName = (p, theme) => (typeof theme === "number" ? p.model.services[theme].key : theme);
+
+// After an edit: what is seen first comes first, words and lists follow when it stands.
+place.refresh = () => {
+  place.shares = null;
+  if (place.theme === "change" && !canCompare(place)) place.theme = "gaps";
+  reclassify();
+  place.layers.buildings.repaint();
+  cancelAnimationFrame(place.waiting);
+  place.waiting = requestAnimationFrame(() => {
+    renderHeadline(place);
+    renderThemes(place);
+    renderLegend(place);
+    renderList(place);
+    renderZones(place);
+    showChosen(place, place.building);
+    renderCard(place);
+    writeAddress();
+  });
+};
+
+place.middle = () => place.map.getCenter();
 
 function reclassify() {
   place.classes = classify(place.model, place.theme, place.everything);
@@ -91,6 +112,7 @@ function renderAll() {
   renderSearch(place);
   renderList(place);
   renderZones(place);
+  renderPlan(place);
   renderMethod(place);
   renderCard(place);
   renderControls();
@@ -146,13 +168,14 @@ function showMost() {
   place.map.fitBounds(L.latLngBounds(toLatLng(place, at(west, 0.005), at(south, 0.995)), toLatLng(place, at(east, 0.995), at(north, 0.005))), { animate: false, padding: [12, 12] });
 }
 
-// #zoom/latitude/longitude/theme/building/language. What cannot be read is ignored; in a notebook's frame the address may not be written.
+// #zoom/latitude/longitude/theme/building/language/edits. What cannot be read is ignored; in a notebook's frame the address may not be written.
 function writeAddress() {
   if (!place.opened) return;
   const centre = place.map.getCenter();
   const building = place.building >= 0 ? encodeURIComponent(idOf(place.model.details, place.building)) : "-";
   const theme = encodeURIComponent(themeName(place, place.theme));
-  place.address = `#${place.map.getZoom()}/${centre.lat.toFixed(5)}/${centre.lng.toFixed(5)}/${theme}/${building}/${language}`;
+  const edits = writeEdits(place.edits);
+  place.address = `#${place.map.getZoom()}/${centre.lat.toFixed(5)}/${centre.lng.toFixed(5)}/${theme}/${building}/${language}${edits ? `/${encodeURIComponent(edits)}` : ""}`;
   try {
     history.replaceState(null, "", place.address);
   } catch {
@@ -173,7 +196,7 @@ async function copyLink() {
 function readAddress() {
   const wanted = {};
   try {
-    const [zoom, lat, lng, theme, building, lang] = location.hash.slice(1).split("/").map(decodeURIComponent);
+    const [zoom, lat, lng, theme, building, lang, edits] = location.hash.slice(1).split("/").map(decodeURIComponent);
     const numbers = [zoom, lat, lng].map((text) => (text ? Number(text) : NaN));
     if (numbers.every(Number.isFinite) && numbers[0] >= 0 && numbers[0] <= 22 && Math.abs(numbers[1]) <= 90 && Math.abs(numbers[2]) <= 180) {
       wanted.view = [[numbers[1], numbers[2]], Math.round(numbers[0])];
@@ -181,6 +204,7 @@ function readAddress() {
     wanted.theme = theme;
     wanted.building = building && building !== "-" ? building : "";
     wanted.lang = lang === "zh" || lang === "en" ? lang : "";
+    wanted.edits = edits || "";
   } catch {
     return {};
   }
@@ -188,7 +212,7 @@ function readAddress() {
 }
 
 function readTheme(name) {
-  if (name === "furthest") return name;
+  if (name === "furthest" || (name === "change" && canCompare(place))) return name;
   const service = place.model.services.find((s) => s.key === name);
   return service ? service.index : "gaps";
 }
@@ -207,7 +231,7 @@ function readBackground({ header, sections }) {
   if (n) {
     const length = varints(sections.street_length, n);
     background.streets = {
-      names: lines(sections.street_name), text: varints(sections.street_text, n), x: deltas(sections.street_x, n), y: deltas(sections.street_y, n),
+      names: sections.street_name.length ? lines(sections.street_name) : null, text: varints(sections.street_text, n), x: deltas(sections.street_x, n), y: deltas(sections.street_y, n),
       slope: Array.from(varints(sections.street_slope, n), unfold), length, order: Array.from(length.keys()).sort((a, b) => length[b] - length[a]),
     };
   }
@@ -250,17 +274,23 @@ function listen() {
   map.on("moveend", writeAddress);
   map.on("zoomend", () => showChosen(place, place.building));
   map.on("click", (event) => {
+    if (place.graph && planAt(place, event.latlng)) return;
     const found = hit(place, event.latlng);
     if (found.facility !== undefined) place.chooseFacility(found.facility);
     else place.choose(found.building);
   });
   map.getContainer().addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.target !== map.getContainer()) return;
+    if (event.target !== map.getContainer()) return;
+    if (event.key === "s" && place.graph && !event.ctrlKey && !event.metaKey) addStation(place, place.middle());
+    if (event.key !== "Enter") return;
+    if (place.graph && planAt(place, place.middle())) return;
     const found = hit(place, map.getCenter());
     if (found.building >= 0) place.choose(found.building, true);
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !document.getElementById("card").hidden) place.choose(-1);
+    if ((event.ctrlKey || event.metaKey) && event.key === "z" && place.graph && event.target.tagName !== "INPUT") undoEdit(place);
+    if (event.key === "Escape" && place.plan?.mode) setMode(place, place.plan.mode);
+    else if (event.key === "Escape" && !document.getElementById("card").hidden) place.choose(-1);
   });
   document.getElementById("language").addEventListener("click", () => setLanguage(language === "zh" ? "en" : "zh"));
   document.getElementById("paper").addEventListener("click", () => window.print());
@@ -278,17 +308,37 @@ function listen() {
 function applyAddress(wanted) {
   if (wanted.view) place.map.setView(...wanted.view, { animate: false });
   if (wanted.lang && wanted.lang !== language) setLanguage(wanted.lang);
+  if (place.graph && wanted.edits !== writeEdits(place.edits)) setEdits(place, readEdits(place, wanted.edits));
   const theme = readTheme(wanted.theme);
   if (theme !== place.theme) place.setTheme(theme);
   document.getElementById(`theme-${themeName(place, place.theme)}`).checked = true;
   place.choose(wanted.building ? rowOfId(place.model.details, wanted.building, place.model.n) : -1);
 }
 
+const serviceNamed = (key) => place.model.services.find((s) => s.key === key);
+
+// What a script beside the page may ask: ids, minutes and verdicts as they stand, and stations to try.
+window.circle = {
+  ids: () => Array.from({ length: place.model.n }, (_, i) => idOf(place.model.details, i)),
+  minutes: (key) => Array.from(serviceNamed(key).minutes),
+  verdicts: (key) => Array.from(serviceNamed(key).state, (state) => VERDICT_KEYS[state & 3]),
+  fragile: (key) => Array.from(serviceNamed(key).state, (state) => Boolean(state & 4)),
+  edit: (text) => setEdits(place, readEdits(place, text)),
+  undo: () => undoEdit(place),
+  scenario: () => scenarioFile(place),
+  addStation: (lat, lng, keys) => addStation(place, L.latLng(lat, lng), keys.map((key) => serviceNamed(key).index).sort((a, b) => a - b)) && undefined,
+  clear: () => clearEdits(place),
+  ground: (key) => {
+    const service = serviceNamed(key);
+    return Array.from(baseOf(place, service).time, (time) => hundredthsOf(place.graph, time, service.limit));
+  },
+};
+
 const frame = () => new Promise((resolve) => requestAnimationFrame(() => resolve()));
 
 async function open() {
   document.documentElement.dataset.scheme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-  const blocks = Object.fromEntries(["meta", "buildings", "facilities", "background", "zones", "details"].map((name) => [name, readBlock(name)]));
+  const blocks = Object.fromEntries(["meta", "buildings", "facilities", "background", "graph", "zones", "details"].map((name) => [name, readBlock(name)]));
   // one that fails is reported where it is awaited below
   Object.values(blocks).forEach((block) => block.catch(() => {}));
   place.meta = (await blocks.meta).header;
@@ -300,6 +350,9 @@ async function open() {
   place.theme = readTheme(readAddress().theme);
   reclassify();
   place.background = readBackground(await blocks.background);
+  place.graph = readGraph(await blocks.graph, place.model);
+  if (place.graph) place.background.layers.push(...place.graph.layers);
+  if (place.background.streets) place.background.streets.names ??= place.graph.streets;
   place.zones = readZones(await blocks.zones);
   place.facilities = readFacilities(await blocks.facilities);
   const wanted = openMap();
@@ -309,6 +362,10 @@ async function open() {
   readDetails(await blocks.details, place.model);
   nameZones(place.zones, place.model.details);
   listen();
+  startPlan(place);
+  if (wanted.edits) setEdits(place, readEdits(place, wanted.edits), { keep: false });
+  if (wanted.theme === "change" && canCompare(place)) place.theme = "change";
+  reclassify();
   renderAll();
   place.opened = true;
   if (wanted.building) {

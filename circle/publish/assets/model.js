@@ -66,6 +66,7 @@ function classify(model, theme, everything) {
   const { n, services, flags } = model;
   const cls = new Uint8Array(n);
   const dotted = new Uint8Array(n);
+  if (theme === "change") return classifyChange(model, everything, cls, dotted);
   const one = typeof theme === "number" ? services[theme] : null;
   for (let i = 0; i < n; i++) {
     if (!everything && !(flags[i] & 1)) {
@@ -81,6 +82,32 @@ function classify(model, theme, everything) {
   }
   return { cls, dotted };
 }
+
+// Against the run before, or the run without edits: lost, more gaps, as before (kept or not), fewer gaps, gained.
+const CHANGE_GAINED = 0, CHANGE_BETTER = 1, CHANGE_SAME = CLASS_UNCOUNTED, CHANGE_GAP = 2, CHANGE_WORSE = 3, CHANGE_LOST = 4;
+
+function classifyChange(model, everything, cls, dotted) {
+  const before = (service, i) => (service.other || service.run?.state || service.state)[i] & 3;
+  for (let i = 0; i < model.n; i++) {
+    cls[i] = CHANGE_SAME;
+    if (!everything && !(model.flags[i] & 1)) continue;
+    let was = 0, now = 0, wasOpen = 0, nowOpen = 0;
+    for (const service of model.services) {
+      const [a, b] = [before(service, i), service.state[i] & 3];
+      was += isGap(a);
+      now += isGap(b);
+      wasOpen += a === UNMAPPED;
+      nowOpen += b === UNMAPPED;
+    }
+    const [a, b] = [was + wasOpen, now + nowOpen];
+    if (b < a) cls[i] = b ? CHANGE_BETTER : CHANGE_GAINED;
+    else if (b > a) cls[i] = a ? CHANGE_WORSE : CHANGE_LOST;
+    else if (now) cls[i] = CHANGE_GAP;
+  }
+  return { cls, dotted };
+}
+
+const canCompare = (place) => place.meta.before || anyEdits(place.edits);
 
 function serviceClass(service, i) {
   const verdict = service.state[i] & 3;
@@ -180,16 +207,18 @@ function minutesText(minutes, limit, verdict) {
 function readDetails({ header, sections }, model) {
   const n = header.n;
   const details = { ...readIds(sections, n), ...readNames(sections), lists: header.lists, columns: {} };
+  details.ids = { ...header.lists };
   for (const column of Object.keys(header.lists)) details.columns[column] = varints(sections[column], n);
   details.levels = varints(sections.levels, n, new Uint16Array(n));
   let before = new Float64Array(n);
   for (const service of model.services) {
     service.facility = deltas(sections[`facility_${service.key}`], n);
+    service.leg = null;
+    if (!sections[`leg_${service.key}`]) continue;
     const folded = varints(sections[`leg_${service.key}`], n, new Float64Array(n));
-    service.leg = folded.map((value, i) => before[i] + unfold(value));
-    before = service.leg;
+    before = folded.map((value, i) => before[i] + unfold(value));
+    service.leg = Uint16Array.from(before);
   }
-  for (const service of model.services) service.leg = Uint16Array.from(service.leg);
   model.details = details;
 }
 

@@ -27,8 +27,9 @@ function renderHead(place) {
   renderHeadline(place);
 }
 
-function renderHeadline({ meta }) {
-  const shares = meta.summary.shares.all;
+function renderHeadline(place) {
+  const { meta } = place;
+  const shares = place.model?.details ? sharesNow(place).all : meta.summary.shares.all;
   const { counts } = meta.summary;
   if (!shares?.buildings?.counted) {
     fill("headline", h("p", { class: "kpi-text" }, t("share.none")));
@@ -42,6 +43,7 @@ function renderHeadline({ meta }) {
     "headline",
     h("p", { class: "kpi" }, h("strong", {}, percent(buildings)), h("span", { class: "kpi-text" }, t(key, { met: whole(buildings.met), counted: whole(buildings.counted), n: countWord(services) }))),
     stack(buildings, t("share.of_buildings", wholeAll(buildings))),
+    anyEdits(place.edits) ? h("p", { class: "kpi-change" }, planResult(place)) : null,
     households?.counted ? h("p", { class: "kpi-more" }, t("share.households", { share: percent(households), ...wholeAll(households) })) : null,
     buildings.unmapped ? h("p", { class: "kpi-more" }, t("share.unmapped", { n: whole(buildings.unmapped) })) : null,
     h("p", { class: "note" }, t("share.counted", { all: whole(counts.buildings), lived: whole(counts.residential), use: whole(by.use), area: whole(by.area), assumed: whole(by.assumed) })),
@@ -64,7 +66,8 @@ function stack(block, title) {
 function renderThemes(place) {
   const { meta, model } = place;
   const unit = place.unit;
-  const shareOf = (key) => meta.summary.shares[key]?.[unit] || { counted: 0, met: 0, gap: 0, unmapped: 0 };
+  const shares = model.details ? sharesNow(place) : meta.summary.shares;
+  const shareOf = (key) => shares[key]?.[unit] || { counted: 0, met: 0, gap: 0, unmapped: 0 };
   const row = (theme, sign, name, note, block) => {
     const id = `theme-${themeName(place, theme)}`;
     const input = h("input", { type: "radio", name: "theme", id, value: themeName(place, theme), checked: place.theme === theme, on: { change: () => place.setTheme(theme) } });
@@ -95,6 +98,7 @@ function renderThemes(place) {
       { class: "themes" },
       row("gaps", h("span", { class: "sign sign-gaps", "aria-hidden": "true" }), t("theme.gaps"), t("theme.gaps_note"), null),
       row("furthest", h("span", { class: "sign sign-furthest", "aria-hidden": "true" }), t("theme.furthest"), t("theme.furthest_note"), null),
+      canCompare(place) ? row("change", h("span", { class: "sign sign-change", "aria-hidden": "true" }), t("change.title"), t("change.note"), null) : null,
       model.services.map((service) => row(service.index, signElement(service, language), label(service.label), t("theme.limit", { n: plain(service.limit) }), shareOf(service.key))),
     ),
     h("label", { class: "tick" }, h("input", { type: "checkbox", id: "everything", checked: place.everything, on: { change: (event) => place.setEverything(event.target.checked) } }), t("theme.everything")),
@@ -104,6 +108,7 @@ function renderThemes(place) {
 // Rows of the legend: class, words, and whether they lie within or beyond the limit.
 function legendRows(place) {
   const { theme, model } = place;
+  if (theme === "change") return ["gained", "better", "gap", "worse", "lost"].map((key, k) => [k, t(`change.${key}`)]);
   if (theme === "gaps") {
     const most = Math.min(3, model.services.length);
     const rows = [[0, t("class.gaps_0")]];
@@ -134,7 +139,7 @@ function legendContent(place, prefix) {
   const extra = [
     [CLASS_UNMAPPED, "unmapped"],
     [CLASS_UNREACHABLE, "unreachable"],
-    [CLASS_UNCOUNTED, "uncounted"],
+    [CLASS_UNCOUNTED, theme === "change" ? "same" : "uncounted"],
   ].filter(([cls]) => counts[cls]);
   return [
     h("h2", { id: `${prefix}-title` }, title),

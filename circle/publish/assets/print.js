@@ -69,7 +69,7 @@ function preparePrint(place) {
     return compound && !shortName(place, i).includes(compound) ? [" · ", named(compound)] : null;
   };
   const body = rows.map((i) => h("tr", {}, h("th", { scope: "row" }, named(shortName(place, i)), compoundOf(i)), model.services.map((s) => cells(s, i))));
-  const block = meta.summary.shares.all?.buildings;
+  const block = sharesNow(place).all.buildings;
   fill(
     "print",
     h("div", { class: "print-head" }, h("h2", {}, document.title), h("p", {}, block?.counted ? `${percent(block)} — ` : "", block?.counted ? t("share.headline", { ...wholeAll(block), n: countWord(model.services.length) }) : t("share.none")), h("p", { class: "small" }, dataDate(meta), meta.synthetic ? ` · ${t("page.synthetic_long")}` : "")),

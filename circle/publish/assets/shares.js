@@ -1,0 +1,77 @@
+// Shares as the model stands now: how many counted buildings and households keep each promise, for the place and for every zone.
+
+const emptyBlock = () => ({ counted: 0, met: 0, gap: 0, unmapped: 0 });
+const BLOCK_KEYS = ["met", "gap", "gap", "unmapped"];
+
+// The worst of all services: a gap or no path before what cannot be judged, that before met.
+function worstVerdict(model, i) {
+  let verdict = MET;
+  for (const service of model.services) {
+    const one = service.state[i] & 3;
+    if (isGap(one)) return GAP;
+    if (one === UNMAPPED) verdict = UNMAPPED;
+  }
+  return verdict;
+}
+
+function computeShares(model) {
+  const shares = { all: { buildings: emptyBlock(), households: emptyBlock() } };
+  for (const service of model.services) shares[service.key] = { buildings: emptyBlock(), households: emptyBlock() };
+  const blocks = [shares.all, ...model.services.map((service) => shares[service.key])];
+  const put = (block, key, households) => {
+    block.buildings.counted++;
+    block.buildings[key]++;
+    block.households.counted += households;
+    block.households[key] += households;
+  };
+  for (let i = 0; i < model.n; i++) {
+    if (!isCounted(model, i)) continue;
+    const households = model.households[i] / 10;
+    put(blocks[0], BLOCK_KEYS[worstVerdict(model, i)], households);
+    model.services.forEach((service, k) => put(blocks[k + 1], BLOCK_KEYS[service.state[i] & 3], households));
+  }
+  return shares;
+}
+
+function sharesNow(place) {
+  place.shares ??= computeShares(place.model);
+  return place.shares;
+}
+
+// Of every zone of a layer: buildings and households counted, and how many keep all promises. Rows of the zone list.
+function zoneShares(place, layer) {
+  const { model, zones } = place;
+  const column = layer === "compound" ? "compound" : `zone_${layer}`;
+  const names = model.details?.ids?.[column];
+  if (!names) return null;
+  const rowOf = new Map(zones.list.filter((zone) => zone.layer === layer).map((zone) => [zone.zone, zone.row]));
+  const rows = new Map(zones.list.filter((zone) => zone.layer === layer).map((zone) => [zone.row, { buildings: emptyBlock(), households: emptyBlock() }]));
+  const at = names.map((id) => rowOf.get(id));
+  const number = model.details.columns[column];
+  for (let i = 0; i < model.n; i++) {
+    const row = number[i] ? rows.get(at[number[i] - 1]) : null;
+    if (!row || !isCounted(model, i)) continue;
+    const key = BLOCK_KEYS[worstVerdict(model, i)];
+    for (const [block, weight] of [[row.buildings, 1], [row.households, model.households[i] / 10]]) {
+      block.counted += weight;
+      block[key] += weight;
+    }
+  }
+  return rows;
+}
+
+// Buildings per five-minute (or, for short limits, one-minute) band of a service, for the strip: [from, to, buildings, households].
+function bands(model, service) {
+  const width = service.limit > 5 ? 5 : service.limit > 2 ? 1 : 0.5;
+  const count = 8;
+  const out = Array.from({ length: count }, (_, k) => ({ from: k * width, to: k === count - 1 ? Infinity : (k + 1) * width, buildings: 0, households: 0 }));
+  let none = { buildings: 0, households: 0 };
+  for (let i = 0; i < model.n; i++) {
+    if (!isCounted(model, i)) continue;
+    const minutes = minutesOf(service, i);
+    const band = Number.isFinite(minutes) ? out[Math.max(0, Math.min(count - 1, Math.ceil(minutes / width) - 1))] : none;
+    band.buildings++;
+    band.households += model.households[i] / 10;
+  }
+  return { bands: out, none, width };
+}

@@ -1,0 +1,189 @@
+// What if: stations, closed gates, opened passages. Everything is counted from the run's own minutes, so that taking an edit back gives
+// exactly what was there before.
+
+const emptyEdits = () => ({ stations: [], gates: [], passages: [] });
+const anyEdits = (edits) => edits.stations.length + edits.gates.length + edits.passages.length > 0;
+const changesNetwork = (edits) => edits.gates.length + edits.passages.length > 0;
+
+// Minutes as the file writes them: hundredths, on the side of the limit on which the walk is.
+function hundredthsOf(graph, time, limit) {
+  if (time >= FAR) return NO_PATH;
+  const rim = Math.floor(limit * 100 + 1e-9);
+  const exact = Math.floor((time * graph.per * 100) / 60 + 0.5);
+  const near = isLate(graph, time, limit) ? Math.max(exact, rim + 1) : Math.min(exact, rim);
+  return Math.min(near, NO_PATH - 1);
+}
+
+const isLate = (graph, time, limit) => time * graph.per > limit * 60 + 1e-6;
+
+// Goals of a service: rows of the facilities with their ties.
+function goalsOf(place, service) {
+  const { graph, facilities } = place;
+  const goals = [];
+  for (let row = 0; row < facilities.n; row++) {
+    if (facilities.service[row] !== service.index) continue;
+    const ties = [];
+    const k = graph.goalPlace[row];
+    for (let at = graph.goalFrom[k]; at < graph.goalFrom[k + 1]; at++) {
+      const e = graph.goalEdge[at];
+      ties.push({ edge: e, share: graph.goalAt[at] / graph.tenths[e], leg: graph.goalLeg[at], metres: graph.goalMetres[at] * graph.unit_m });
+    }
+    goals.push({ goal: row, ties, visitors: Boolean(graph.visitors[row]) });
+  }
+  return goals;
+}
+
+// What the network says without any edit: field, and time and nearest of every building. Made once per service, when first asked for.
+function baseOf(place, service) {
+  if (service.ground) return service.ground;
+  const { graph, model } = place;
+  const field = makeField(graph);
+  spread(graph, field, goalsOf(place, service));
+  service.ground = { field, time: Int32Array.from({ length: model.n }, (_, i) => bestWalk(graph, field, i).time) };
+  return service.ground;
+}
+
+// Before the first change the run's own words are laid aside.
+function keepRun(service) {
+  service.run ??= { minutes: service.minutes.slice(), state: service.state.slice(), facility: service.facility.slice(), changed: [] };
+  return service.run;
+}
+
+// Does all edits anew. Services that no edit concerns keep what they have.
+function applyEdits(place) {
+  const { graph, model, edits } = place;
+  const walks = changesNetwork(edits);
+  model.services.forEach((service) => {
+    const stations = edits.stations.filter((station) => station.services.includes(service.index));
+    const touchedBefore = service.run?.changed.length;
+    if (!stations.length && !walks && !touchedBefore) return;
+    const run = keepRun(service);
+    for (const i of run.changed) {
+      service.minutes[i] = run.minutes[i];
+      service.state[i] = run.state[i];
+      service.facility[i] = run.facility[i];
+    }
+    run.changed = [];
+    service.field = null;
+    if (stations.length || walks) measureAgain(place, service, stations, walks);
+  });
+  place.shares = null;
+}
+
+function measureAgain(place, service, stations, walks) {
+  const { graph, model } = place;
+  const ground = baseOf(place, service);
+  let field, rows;
+  if (walks) {
+    changeNetwork(graph, place.edits);
+    field = makeField(graph);
+    spread(graph, field, goalsOf(place, service));
+    tieSpots(graph, field);
+  } else {
+    field = copyField(ground.field);
+  }
+  const goals = stations.map((station) => ({ goal: place.facilities.n + place.edits.stations.indexOf(station), ties: station.ties }));
+  const touched = spread(graph, field, goals);
+  if (walks) {
+    tieSpots(graph, field);
+    rows = Array.from({ length: model.n }, (_, i) => i);
+  } else {
+    rows = rowsNear(graph, touched, goals);
+  }
+  service.field = field;
+  for (const i of rows) {
+    const walk = bestWalk(graph, field, i);
+    if (walk.time !== ground.time[i]) write(place, service, i, walk);
+  }
+  if (walks) restoreNetwork(graph);
+}
+
+// Buildings with a link on an edge that ends at one of these places, or that a goal is tied to.
+function rowsNear(graph, touched, goals) {
+  const seen = new Set();
+  const edge = (e) => {
+    for (let k = graph.linkFrom[e]; k < graph.linkFrom[e + 1]; k++) seen.add(graph.linkOf[k]);
+  };
+  const nodes = new Set(touched.map((place) => nodeOf(graph, place)));
+  const edges = new Set(goals.flatMap((one) => one.ties.map((tie) => tie.edge)));
+  nodes.delete(-1);
+  for (const node of nodes) for (let k = graph.start[node]; k < graph.start[node + 1]; k++) edges.add(graph.incident[k]);
+  edges.forEach(edge);
+  return seen;
+}
+
+// Minutes, verdict and nearest of a building whose walk is another than the run's.
+function write(place, service, i, walk) {
+  const { graph } = place;
+  const { run, limit } = service;
+  const late = isLate(graph, walk.time, limit);
+  const before = run.state[i] & 3;
+  let reason = run.state[i] >> 3;
+  let verdict = MET;
+  if (!late) reason = 0;
+  else if (before === UNMAPPED) verdict = UNMAPPED;
+  else if (walk.time >= FAR) verdict = UNREACHABLE;
+  else {
+    verdict = GAP;
+    if (before !== GAP) reason = reasonCode(service, "detour");
+  }
+  const speed = service.speedChange || 0.1;
+  const quick = !isLate(graph, walk.time / (1 + speed), limit), slow = isLate(graph, walk.time / (1 - speed), limit);
+  const other = !late && walk.second < FAR && isLate(graph, walk.second, limit);
+  const fragile = verdict <= GAP && ((late ? quick : slow) || other);
+  service.minutes[i] = hundredthsOf(graph, walk.time, limit);
+  service.state[i] = verdict | (fragile << 2) | (reason << 3);
+  service.facility[i] = walk.goal;
+  run.changed.push(i);
+}
+
+function reasonCode(service, reason) {
+  if (!service.reasons.includes(reason)) service.reasons = [...service.reasons, reason];
+  return service.reasons.indexOf(reason) + 1;
+}
+
+// --- gates and passages
+
+// A closed gate is a node that nobody passes. A passage has two spots, each tied to the paths around it, and a straight way between them.
+function changeNetwork(graph, edits) {
+  graph.blocked = new Set(edits.gates.map((gate) => gate.node));
+  graph.spots = edits.passages.flatMap((passage) => passage.ends);
+  graph.extra = new Map();
+  const join = (a, b, cost) => graph.extra.set(a, [...(graph.extra.get(a) || []), [b, cost]]);
+  edits.passages.forEach((passage, k) => {
+    const [a, b] = [graph.places + 2 * k, graph.places + 2 * k + 1];
+    join(a, b, passage.time);
+    join(b, a, passage.time);
+  });
+  graph.spots.forEach((spot, k) => {
+    const place = graph.places + k;
+    for (const tie of spot.ties) {
+      const e = tie.edge;
+      // as one walks to the spot from either end, and from the spot to either end; residents' ways on both sides
+      for (const [node, there, back] of [
+        [graph.u[e], part(tie.share, graph.forward[e]), part(tie.share, graph.backward[e])],
+        [graph.v[e], part(1 - tie.share, graph.backward[e]), part(1 - tie.share, graph.forward[e])],
+      ]) {
+        if (there < FAR) join(place, startPlace(graph, e, node), tie.leg + there);
+        if (back < FAR) for (const from of new Set([startPlace(graph, e, node), goalPlace(graph, e, node)])) join(from, place, tie.leg + back);
+      }
+    }
+  });
+}
+
+// Who stands on the very edge that a passage leaves from walks straight to it.
+function tieSpots(graph, field) {
+  graph.spots.forEach((spot, k) => {
+    const time = field.time[graph.places + k];
+    if (time >= FAR) return;
+    for (const tie of spot.ties) {
+      const others = (field.ties.get(tie.edge) || []).filter((one) => one.spot !== k);
+      field.ties.set(tie.edge, [...others, { ...tie, leg: tie.leg + time, goal: field.goal[graph.places + k], spot: k }]);
+    }
+  });
+}
+
+function restoreNetwork(graph) {
+  graph.blocked = new Set();
+  graph.extra = new Map();
+}

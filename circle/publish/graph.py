@@ -1,0 +1,299 @@
+"""The walking network inside the page: what lets it draw a walk, and try a station, without asking anyone.
+
+Takes: the saved tables `nodes`, `edges`, `links`.   Gives: one block: nodes, edges with their seconds and lines, links of buildings and
+facilities, all as whole numbers.
+Never: searches, or changes a second: what is rounded here is rounded once, and `RULE` says how.
+
+Edges lie class by class and way by way, so that most start where the one before them ended; nodes are numbered as they first occur, so that
+most ends are simply the next one. An edge's seconds are written as what they differ from its drawn length at the pace of its class. Links lie
+edge by edge, as a search that arrives over an edge needs them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+from numpy.typing import NDArray
+
+from circle.publish import blocks, pack
+
+RULE = (
+    "Seconds of edges are whole multiples of unit_s, legs and offsets of unit_m, points of the world's units; legs cost leg / speed. A walk is "
+    "the sum of whole multiples of unit_s. Minutes are the nearest hundredth, never on the other side of the limit than the walk itself."
+)
+# finer units where they cost little: with up to so many links a page has room for them
+FINE_LINKS = 20_000
+FINE, COARSE = (0.001, 0.01), (0.01, 0.1)
+# beyond so many edges the points between nodes are thinned by a metre
+SIMPLIFY_FROM = 150_000
+
+# flags of an edge: not walked that way; on an island; walked by residents only; walked by all
+CLOSED_FORWARD, CLOSED_BACKWARD, ISLAND, OWN, OPEN = 1, 2, 4, 8, 16
+PUBLIC, SHARED = "public", "compound"
+VISITORS = "visitors"  # runs that tell residents from visitors say so of each facility; others let everybody walk everywhere
+SEMI_MAJOR_M, FLATTENING = 6_378_137.0, 1 / 298.257223563
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def available(saved: blocks.Saved) -> bool:
+    """Whether the run saved what the network in the page is made of; without edges there is nothing to walk on."""
+    return all((saved.folder / f"{name}.parquet").is_file() for name in ("nodes", "edges", "links"))
+
+
+@cache
+def _linkage() -> dict[str, float]:
+    # read as data: publishing does not import the rules, so that a saved run can be drawn without them
+    return dict(tomllib.loads((resources.files("circle") / "rules" / "settings.toml").read_text(encoding="utf-8"))["linkage"])
+
+
+def metres_per_unit(latitude: float) -> tuple[float, float]:
+    """Metres of one unit of the page eastward and northward at a latitude, on the ellipsoid.
+
+    >>> [round(metre, 4) for metre in metres_per_unit(0.0)]
+    [0.1493, 0.1483]
+    """
+    e2 = FLATTENING * (2 - FLATTENING)
+    sine = np.sin(np.radians(latitude))
+    across = SEMI_MAJOR_M / np.sqrt(1 - e2 * sine**2)
+    along = SEMI_MAJOR_M * (1 - e2) / (1 - e2 * sine**2) ** 1.5
+    turn = 2 * np.pi / pack.WORLD * np.cos(np.radians(latitude))
+    return float(across * turn), float(along * turn)
+
+
+def whole(values: Floats) -> Ints:
+    """Round halves up, as the page does."""
+    return np.floor(values + 0.5).astype(np.int64)
+
+
+def _scale(y: Ints, origin_y: int) -> list[list[float]]:
+    """Metres per unit as two lines over the page's y: `[[at y = 0, per unit], …]` for x and for y."""
+    low, high = (0, int(y.max())) if len(y) and y.max() > 0 else (0, 1)
+    sine = [np.tanh(np.pi * (1 - 2 * (origin_y + at) / pack.WORLD)) for at in (low, high)]
+    top, bottom = (metres_per_unit(float(np.degrees(np.arcsin(s)))) for s in sine)
+    return [[a, (b - a) / (high - low)] for a, b in zip(top, bottom, strict=True)]
+
+
+def _ordered(edges: pa.Table, shapes: NDArray[Any]) -> tuple[NDArray[np.intp], list[str], Ints]:
+    """Rows of the edges in the order of the page, the classes, and how many edges each has."""
+    number, classes = blocks.codes(edges["class"])
+    number, classes = np.where(number < 0, len(classes), number), [*classes, ""]
+    first = shapely.get_coordinates(shapely.get_point(shapes, 0))
+    x, y = pack.mercator(first[:, 0], first[:, 1])
+    along = np.empty(len(shapes), dtype=np.int64)
+    along[pack.along_curve(x, y)] = np.arange(len(shapes))
+    of_way = pd.Series(along).groupby(edges["way"].to_numpy()).transform("min").to_numpy()
+    order = np.lexsort((np.arange(len(shapes)), of_way, number))
+    return order, classes, np.bincount(number, minlength=len(classes))
+
+
+def _numbered(u: Ints, v: Ints) -> tuple[Ints, Ints, Ints]:
+    """Nodes numbered as they first occur along the edges: ends of each edge, and the old number of each node."""
+    both = np.column_stack([u, v]).ravel()
+    ids, first, index = np.unique(both, return_index=True, return_inverse=True)
+    rank = np.empty(len(ids), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(ids))
+    number = rank[index]
+    return number[::2], number[1::2], ids[np.argsort(first)]
+
+
+def _ends(u: Ints, v: Ints) -> dict[str, bytes]:
+    """Write where edges start (0: where the one before ended; else counted back from the next new node) and end (counted back)."""
+    both = np.column_stack([u, v]).ravel()
+    following = np.concatenate([[0], np.maximum.accumulate(both)[:-1] + 1])
+    before = np.concatenate([[0], v[:-1]])
+    start = np.where(u == before, 0, 1 + following[::2] - u)
+    return {"u": pack.varints(start), "v": pack.varints(following[1::2] - v)}
+
+
+def graph(saved: blocks.Saved) -> str:
+    """Pack the network of a run, with the links of its buildings (in the order of the page) and facilities (in that of their file)."""
+    wanted = ["edge", "u", "v", "way", "class", "name", "access", "length_m", "seconds_forward", "seconds_backward", "geometry"]
+    edges = blocks.read_table(saved.folder, "edges.parquet", wanted)
+    shapes = blocks.geometries(edges)
+    order, classes, per_class = _ordered(edges, shapes)
+    edges, shapes = edges.take(pa.array(order)), shapes[order]
+    new = np.empty(int(edges["edge"].to_numpy().max(initial=-1)) + 1, dtype=np.int64)
+    new[edges["edge"].to_numpy()] = np.arange(len(edges))
+    links = blocks.read_table(saved.folder, "links.parquet", ["kind", "id", "edge", "offset_m", "leg_m"])
+    unit_s, unit_m = FINE if len(links) <= FINE_LINKS else COARSE
+
+    u, v, ids = _numbered(edges["u"].to_numpy(), edges["v"].to_numpy())
+    lines, millimetres, scale = _lines(shapes, u, v, len(ids), saved.origin)
+    times, pace = _times(edges, millimetres, per_class, unit_s, float(saved.run["walker"]["speed_m_per_s"]))
+    street, streets = blocks.codes(edges["name"])
+    tenths = np.maximum(millimetres // round(unit_m * 1000), 1)
+    sections = _ends(u, v) | lines | times
+    sections["flags"] = (_flags(edges, layered=VISITORS in saved.facilities.column_names) | _islands(saved, edges) * ISLAND).astype(np.uint8).tobytes()
+    sections |= {"name": pack.varints(street + 1), "names": pack.text(streets)}
+    # what an edge measures is known by the page as drawn: a link says which share of that lies behind it
+    at = np.divide(links["offset_m"].to_numpy(), _lengths(edges)[new[links["edge"].to_numpy()]])
+    sections |= _links(saved, links, new, np.nan_to_num(at, nan=0.0, posinf=0.0), tenths, unit_m)
+    sections |= _gates(saved, ids)
+    rule = _linkage()
+    header = {
+        "nodes": len(ids),
+        "edges": len(edges),
+        "classes": [[name, int(count)] for name, count in zip(classes, per_class.tolist(), strict=True)],
+        "pace": pace,
+        "scale": scale,
+        "unit_s": unit_s,
+        "unit_m": unit_m,
+        "speed": float(saved.run["walker"]["speed_m_per_s"]),
+        "rule": RULE,
+        "reach": [rule["reach_m"], rule["connected_reach_m"], rule["far_reach_m"]],
+    }
+    return pack.block(header, sections, saved.level)
+
+
+def _lines(shapes: NDArray[Any], u: Ints, v: Ints, nodes: int, origin: tuple[int, int]) -> tuple[dict[str, bytes], Ints, list[list[float]]]:
+    """Sections of the nodes' places and of the points between them; millimetres of each edge as drawn; metres per unit.
+
+    Everything here is whole numbers and single roundings, so that the page comes to the very same millimetres.
+    """
+    drawn = shapely.simplify(shapes, 0.000_01, preserve_topology=False) if len(shapes) >= SIMPLIFY_FROM else shapes
+    coordinates, row = shapely.get_coordinates(drawn, return_index=True)
+    x, y = pack.mercator(coordinates[:, 0], coordinates[:, 1])
+    x, y = x - origin[0], y - origin[1]
+    points = np.bincount(row, minlength=len(shapes))
+    end = np.cumsum(points) - 1
+    start = end - points + 1
+    place_x, place_y = np.zeros(nodes, dtype=np.int64), np.zeros(nodes, dtype=np.int64)
+    place_x[v], place_y[v] = x[end], y[end]
+    place_x[u], place_y[u] = x[start], y[start]
+    # twice the same node has one place, whatever the lines say
+    x[end], y[end] = place_x[v], place_y[v]
+    scale = _scale(place_y, origin[1])
+    dx, dy = np.diff(x, append=0), np.diff(y, append=0)
+    metre_x, metre_y = (at_0 + per_unit * y for at_0, per_unit in scale)
+    piece = whole(np.sqrt((dx * metre_x) * (dx * metre_x) + (dy * metre_y) * (dy * metre_y)) * 1000)
+    piece[end] = 0
+    millimetres = np.add.reduceat(piece, start) if len(start) else np.zeros(0, dtype=np.int64)
+    between = np.ones(len(x), dtype=bool)
+    between[start] = between[end] = False
+    step = np.diff(np.column_stack([x, y]), axis=0, prepend=0)[between]
+    return (
+        {
+            "node_x": pack.deltas(place_x),
+            "node_y": pack.deltas(place_y),
+            "points": pack.varints(points - 2),
+            "dx": pack.varints(pack.fold(step[:, 0])),
+            "dy": pack.varints(pack.fold(step[:, 1])),
+        },
+        millimetres,
+        scale,
+    )
+
+
+def _lengths(edges: pa.Table) -> Floats:
+    return np.asarray(edges["length_m"].to_numpy(), dtype=np.float64)
+
+
+def _flags(edges: pa.Table, *, layered: bool) -> Ints:
+    """Who walks an edge, and which way; without layers everybody walks everywhere."""
+    forward, backward = (np.isfinite(edges[f"seconds_{way}"].to_numpy()) for way in ("forward", "backward"))
+    number, words = blocks.codes(edges["access"])
+    own = np.array([layered and word not in ("", PUBLIC) for word in [*words, ""]])[number]
+    open_ = ~own | np.array([word == SHARED for word in [*words, ""]])[number]
+    return ~forward * CLOSED_FORWARD + ~backward * CLOSED_BACKWARD + own * OWN + open_ * OPEN
+
+
+def _gates(saved: blocks.Saved, ids: Ints) -> dict[str, bytes]:
+    """Gates that are nodes of the network: the node in the page, and the number of the OSM node. None where the run knows no gates."""
+    if not (saved.folder / "gates.parquet").is_file():
+        return {"gate_node": b"", "gate_id": b""}
+    said = pc.cast(blocks.read_table(saved.folder, "gates.parquet", ["gate"])["gate"], pa.string()).to_pylist()
+    numbers = np.array(sorted({int(gate[5:]) for gate in said if gate.startswith("node/") and gate[5:].isdigit()}), dtype=np.int64)
+    order = np.argsort(ids, kind="stable")
+    at = np.minimum(np.searchsorted(ids, numbers, sorter=order), len(ids) - 1) if len(ids) else np.zeros(0, dtype=np.int64)
+    there = ids[order[at]] == numbers if len(ids) else np.zeros(len(numbers), dtype=bool)
+    return {"gate_node": pack.varints(order[at][there]), "gate_id": pack.deltas(numbers[there])}
+
+
+def _visitors(saved: blocks.Saved) -> bytes:
+    """For each row of the facilities: whether those who do not live around it may come in."""
+    rows = saved.facilities.num_rows
+    if VISITORS not in saved.facilities.column_names:
+        return b"\x01" * rows
+    return np.asarray(saved.facilities[VISITORS].to_numpy(zero_copy_only=False)).astype(np.uint8).tobytes()
+
+
+def _islands(saved: blocks.Saved, edges: pa.Table) -> NDArray[np.bool_]:
+    """Which edges lie on an island: points are tied to those only where nothing else is within reach."""
+    nodes = blocks.read_table(saved.folder, "nodes.parquet", ["node", "component"])
+    ids, component = nodes["node"].to_numpy(), nodes["component"].to_numpy()
+    order = np.argsort(ids, kind="stable")
+    mine = component[order[np.searchsorted(ids, edges["u"].to_numpy(), sorter=order)]]
+    open_ = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
+    metres = np.bincount(mine, weights=np.where(open_, _lengths(edges), 0.0))
+    small = metres < _linkage()["island_max_m"]
+    small[:1] = False
+    return np.asarray(small[mine])
+
+
+def _times(edges: pa.Table, millimetres: Ints, per_class: Ints, unit_s: float, speed: float) -> tuple[dict[str, bytes], list[float]]:
+    """Sections of seconds: what forward differs from the drawn length at the class's pace, and backward from forward; paces per millimetre."""
+    forward, backward = (np.asarray(edges[f"seconds_{way}"].to_numpy(), dtype=np.float64) for way in ("forward", "backward"))
+    known = np.where(np.isfinite(forward), forward, backward)
+    of_class = np.repeat(np.arange(len(per_class)), per_class)
+    length = _lengths(edges)
+    pace = []
+    for k in range(len(per_class)):
+        rows = (of_class == k) & np.isfinite(known) & (length > 0)
+        pace.append(float(np.median(known[rows] / length[rows])) if rows.any() else 1 / speed)
+    per_millimetre = [p / 1000 / unit_s for p in pace]
+    drawn = whole(millimetres * np.asarray(per_millimetre)[of_class])
+    known = np.where(np.isfinite(known), known, 0.0)
+    one = whole(known / unit_s)
+    other = whole(np.where(np.isfinite(forward) & np.isfinite(backward), backward, known) / unit_s)
+    return {"time": pack.varints(pack.fold(one - drawn)), "back": pack.varints(pack.fold(other - one))}, per_millimetre
+
+
+def _links(saved: blocks.Saved, links: pa.Table, new: Ints, at: Floats, tenths: Ints, unit_m: float) -> dict[str, bytes]:
+    """Sections of links. `tenths`: how many units of length each edge has, of which a link says how many lie behind it."""
+    kind = pc.cast(links["kind"], pa.string())
+    edge = new[links["edge"].to_numpy()]
+    behind = np.where(at <= 0, 0, np.where(at >= 1, tenths[edge], np.clip(whole(at * tenths[edge]), 0, tenths[edge])))
+    leg = whole(links["leg_m"].to_numpy() / unit_m)
+
+    def rows_of(name: str, ids: pa.ChunkedArray, rank: Ints) -> tuple[NDArray[np.intp], Ints]:
+        mine = np.flatnonzero(np.asarray(pc.equal(kind, name)))
+        owner = pc.index_in(pc.cast(links["id"].take(pa.array(mine)), pa.string()), value_set=pc.cast(ids, pa.string()).combine_chunks())
+        known = np.asarray(pc.is_valid(owner))
+        return mine[known], rank[np.asarray(pc.fill_null(owner, 0))[known]]
+
+    rank = np.empty(len(saved.order), dtype=np.int64)
+    rank[saved.order] = np.arange(len(saved.order))
+    rows, owner = rows_of("building", saved.buildings["building"], rank)
+    by_edge = np.lexsort((owner, edge[rows]))
+    rows, owner = rows[by_edge], owner[by_edge]
+    sections = {
+        "links": pack.varints(np.bincount(edge[rows], minlength=len(tenths))),
+        "link_of": pack.deltas(owner),
+        "link_leg": pack.varints(leg[rows]),
+        "link_at": pack.varints(behind[rows]),
+    }
+    # a facility that offers several services has a row for each, and its links serve them all
+    ids = saved.facilities["facility"]
+    distinct = pc.cast(ids, pa.string()).unique()
+    number = np.asarray(pc.index_in(pc.cast(ids, pa.string()), value_set=distinct)).astype(np.int64)
+    rows, owner = rows_of("facility", pa.chunked_array([distinct]), np.arange(len(distinct)))
+    by_owner = np.lexsort((edge[rows], owner))
+    rows, owner = rows[by_owner], owner[by_owner]
+    return sections | {
+        "goal_place": pack.varints(number),
+        "goals": pack.varints(np.bincount(owner, minlength=len(distinct))),
+        "goal_edge": pack.deltas(edge[rows]),
+        "goal_leg": pack.varints(leg[rows]),
+        "goal_at": pack.varints(behind[rows]),
+        "visitors": _visitors(saved),
+    }

@@ -1,0 +1,189 @@
+"""What the page says of a station is what the program says of it: every building, every service, in a real browser."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import browser
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+import circle
+from circle import scenario, sources
+from circle.publish import page as circle_page
+from circle.standards import DEFAULT, load
+
+pytestmark = browser.needed
+KUANGSHAN = Path(__file__).resolve().parent.parent / "data" / "kuangshan" / "kuangshan.osm.pbf"
+SERVICES = [limit.service for limit in load(DEFAULT).services]
+LIMITS = {limit.service: limit.limit_min for limit in load(DEFAULT).services}
+FRAME = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser.chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def visits(chromium: Any) -> Iterator[browser.Visits]:
+    seen = browser.Visits(chromium)
+    yield seen
+    seen.close()
+
+
+@pytest.fixture(scope="module")
+def kuangshan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return published(KUANGSHAN, tmp_path_factory.mktemp("kuangshan"))
+
+
+def published(source: Path, folder: Path) -> Path:
+    circle.run(source).save(folder / "run")
+    circle_page.build(folder / "run")
+    return folder / "run"
+
+
+def with_station(source: Path, lon: float, lat: float, services: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    """Buildings of a whole run of the program on the same data with one more facility."""
+    read = sources.read
+
+    def more(*args: Any, **kwargs: Any) -> Any:
+        place = read(*args, **kwargs)
+        row = {name: place.facilities[name].iloc[0] for name in place.facilities.columns if name != "geometry"}
+        row |= {"facility": "station/1", "name": "", "merged": ""} | ({"visitors": True} if "visitors" in row else {})
+        rows = gpd.GeoDataFrame([row | {"service": s, "geometry": shapely.Point(lon, lat)} for s in services], crs=place.facilities.crs)
+        return dataclasses.replace(place, facilities=pd.concat([place.facilities, rows.astype(place.facilities.dtypes)], ignore_index=True))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sources, "read", more)
+        return circle.run(source).buildings.set_index("building")
+
+
+def shown(tab: Any, service: str) -> pd.DataFrame:
+    """Minutes and verdicts as the page has them, by building."""
+    got = tab.evaluate("key => ({ id: circle.ids(), minutes: circle.minutes(key), verdict: circle.verdicts(key), fragile: circle.fragile(key) })", service)
+    table = pd.DataFrame(got).set_index("id")
+    table["minutes"] = table["minutes"].where(table["minutes"] != 65535, np.inf) / 100
+    return table
+
+
+def agree(seen: pd.DataFrame, true: pd.DataFrame, service: str) -> None:
+    """To a hundredth of a minute, and in the verdict unless the walk itself is within that of the limit."""
+    true = true.loc[seen.index]
+    minutes = true[f"minutes_{service}"].to_numpy()
+    assert (np.isinf(minutes) == np.isinf(seen["minutes"])).all()
+    path = np.isfinite(minutes)
+    assert np.abs(seen["minutes"].to_numpy()[path] - minutes[path]).max() <= 0.0151
+    clear = np.abs(minutes - LIMITS[service]) > 0.01
+    assert (seen["verdict"][clear] == true[f"verdict_{service}"][clear].astype(str)).all()
+    flips = clear & np.all([np.abs(minutes * factor - LIMITS[service]) > 0.015 for factor in (1 / 1.1, 1 / 0.9)], axis=0)
+    assert (seen["fragile"][flips] == true[f"fragile_{service}"][flips]).mean() > 0.999
+
+
+def station(buildings: pd.DataFrame, service: str) -> tuple[float, float]:
+    """Where a gap is: the middle of the building that is median among those with one."""
+    gaps = buildings[buildings[f"verdict_{service}"] == "gap"].sort_values(f"minutes_{service}")
+    at = gaps.geometry.iloc[len(gaps) // 2].centroid
+    return round(at.x, 6), round(at.y, 6)
+
+
+def test_the_network_in_the_page_says_the_runs_own_minutes(visits: browser.Visits, kuangshan: Path) -> None:
+    tab = visits.open(kuangshan / "map.html")
+    for service in SERVICES:
+        run = np.array(tab.evaluate("key => circle.minutes(key)", service))
+        ground = np.array(tab.evaluate("key => circle.ground(key)", service))
+        assert np.abs(run - ground).max() <= 1
+
+
+def test_a_station_in_the_page_is_a_facility_of_the_program(visits: browser.Visits, kuangshan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lon, lat = station(gpd.read_parquet(kuangshan / "buildings.parquet"), "clinic")
+    offered = ("market", "clinic")
+    true = with_station(KUANGSHAN, lon, lat, offered, monkeypatch)
+    tab = visits.open(kuangshan / "map.html")
+    before = {service: shown(tab, service) for service in SERVICES}
+    tab.evaluate("([lat, lon, keys]) => circle.addStation(lat, lon, keys)", [lat, lon, list(offered)])
+    for service in SERVICES:
+        agree(shown(tab, service), true, service)
+        assert (service in offered) == (not shown(tab, service).equals(before[service]))
+    tab.evaluate("() => circle.undo()")
+    assert all(shown(tab, service).equals(before[service]) for service in SERVICES)
+
+
+def test_a_station_in_a_city(visits: browser.Visits, test_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = test_data / "osm" / "las_palmas_2023.osm.pbf"
+    run = published(source, tmp_path)
+    assert (run / "map.html").stat().st_size < 2_600_000
+    lon, lat = station(gpd.read_parquet(run / "buildings.parquet"), "service_centre")
+    true = with_station(source, lon, lat, ("service_centre",), monkeypatch)
+    tab = visits.open(run / "map.html")
+    before = shown(tab, "service_centre")
+    tab.evaluate("([lat, lon]) => circle.addStation(lat, lon, ['service_centre'])", [lat, lon])
+    after = shown(tab, "service_centre")
+    agree(after, true, "service_centre")
+    assert (after["minutes"] < before["minutes"]).sum() > 50
+    tab.evaluate("() => circle.clear()")
+    assert shown(tab, "service_centre").equals(before)
+
+
+def test_the_address_and_the_file_bring_a_plan_back(visits: browser.Visits, kuangshan: Path, tmp_path: Path) -> None:
+    tab = visits.open(kuangshan / "map.html")
+    tab.evaluate("() => circle.edit('s30.2098,114.8995,9,A%22%5D%0A%5B%5Bx;p30.2093,114.9016,30.2094,114.9031;garbage;s91,0,1,')")
+    tab.evaluate(FRAME)
+    minutes = {service: shown(tab, service) for service in SERVICES}
+    other = visits.open(kuangshan / "map.html", tab.evaluate("location.hash"))
+    assert all(shown(other, service).equals(minutes[service]) for service in SERVICES)
+    assert other.locator("#plan .edit").count() == 2
+    file = tmp_path / "plan.toml"
+    file.write_text(other.evaluate("circle.scenario()"), encoding="utf-8")
+    assert tomllib.loads(file.read_text(encoding="utf-8"))["station"][0]["name"] == 'A"]\n[[x'
+    read = scenario.load(file)
+    assert [(s.lon, s.lat, s.services) for s in read.stations] == [(114.8995, 30.2098, ("shop", "service_centre"))]
+    assert [(p.begin, p.end) for p in read.passages] == [((114.9016, 30.2093), (114.9031, 30.2094))]
+
+
+def test_stations_by_keyboard_alone(visits: browser.Visits, kuangshan: Path) -> None:
+    tab = visits.open(kuangshan / "map.html")
+    start = tab.evaluate("circle.minutes('service_centre').concat(circle.minutes('shop'))")
+    tab.locator(".folium-map").focus()
+    tab.keyboard.press("s")
+    placed = tab.evaluate("circle.scenario()")
+    assert placed.count("[[station]]") == 1
+    tab.locator(".station").focus()
+    tab.keyboard.press("ArrowRight")
+    moved = tomllib.loads(tab.evaluate("circle.scenario()"))["station"][0]
+    was = tomllib.loads(placed)["station"][0]
+    # five metres of a degree of longitude at 30.2°
+    assert moved["lon"] - was["lon"] == pytest.approx(5 / 96_290, abs=2e-6)
+    assert moved["lat"] == pytest.approx(was["lat"], abs=1e-6)
+    tab.keyboard.press("Delete")
+    assert tab.evaluate("circle.scenario()") == ""
+    assert tab.evaluate("circle.minutes('service_centre').concat(circle.minutes('shop'))") == start
+    tab.keyboard.press("Control+z")
+    assert tab.evaluate("circle.scenario()").count("[[station]]") == 1
+
+
+def test_a_station_is_dragged_and_taken_back(visits: browser.Visits, kuangshan: Path) -> None:
+    tab = visits.open(kuangshan / "map.html")
+    tab.locator("#plan summary").click()
+    tab.locator("#plan").get_by_text("点地图放驿站").click()
+    tab.mouse.click(800, 400)
+    placed = tab.evaluate("circle.scenario()")
+    box = tab.locator(".station").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    assert (x, y) == (pytest.approx(800, abs=2), pytest.approx(400, abs=2))
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + 60, y + 30, steps=6)
+    tab.mouse.up()
+    moved = tab.evaluate("circle.scenario()")
+    assert moved != placed
+    tab.locator("#plan").get_by_text("撤销").click()
+    assert tab.evaluate("circle.scenario()") == placed
