@@ -1,4 +1,7 @@
-"""Pages in a real browser, for the tests that need one: Chromium from CIRCLE_CHROMIUM or the path; a machine without one skips with one line."""
+"""Pages in a real browser, for the tests that need one.
+
+Chromium comes from CIRCLE_CHROMIUM or the path; a machine without one skips with one line.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def chromium() -> Iterator[Any]:
 
 
 class Visits:
-    """Pages opened in fresh contexts. `close` checks that none had an error, a report of the policy, a request, or ran what data brought."""
+    """Pages in fresh contexts. `close` checks that none had an error, a report of the policy or a request, or ran what data brought."""
 
     def __init__(self, browser: Any) -> None:
         self.browser = browser

@@ -69,7 +69,9 @@ def with_station(source: Path, lon: float, lat: float, services: tuple[str, ...]
 
 def shown(tab: Any, service: str) -> pd.DataFrame:
     """Minutes and verdicts as the page has them, by building."""
-    got = tab.evaluate("key => ({ id: circle.ids(), minutes: circle.minutes(key), verdict: circle.verdicts(key), fragile: circle.fragile(key) })", service)
+    got = tab.evaluate(
+        "key => ({ id: circle.ids(), minutes: circle.minutes(key), verdict: circle.verdicts(key), fragile: circle.fragile(key) })", service
+    )
     table = pd.DataFrame(got).set_index("id")
     table["minutes"] = table["minutes"].where(table["minutes"] != 65535, np.inf) / 100
     return table
@@ -103,7 +105,9 @@ def test_the_network_in_the_page_says_the_runs_own_minutes(visits: browser.Visit
         assert np.abs(run - ground).max() <= 1
 
 
-def test_a_station_in_the_page_is_a_facility_of_the_program(visits: browser.Visits, kuangshan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_station_in_the_page_is_a_facility_of_the_program(
+    visits: browser.Visits, kuangshan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lon, lat = station(gpd.read_parquet(kuangshan / "buildings.parquet"), "clinic")
     offered = ("market", "clinic")
     true = with_station(KUANGSHAN, lon, lat, offered, monkeypatch)

@@ -5,8 +5,8 @@ facilities, all as whole numbers.
 Never: searches, or changes a second: what is rounded here is rounded once, and `RULE` says how.
 
 Edges lie class by class and way by way, so that most start where the one before them ended; nodes are numbered as they first occur, so that
-most ends are simply the next one. An edge's seconds are written as what they differ from its drawn length at the pace of its class. Links lie
-edge by edge, as a search that arrives over an edge needs them.
+most ends are simply the next one. An edge's seconds are written as what they differ from its drawn length at the pace of its class.
+Links lie edge by edge, as a search that arrives over an edge needs them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from circle.publish import blocks, pack
 
 RULE = (
-    "Seconds of edges are whole multiples of unit_s, legs and offsets of unit_m, points of the world's units; legs cost leg / speed. A walk is "
-    "the sum of whole multiples of unit_s. Minutes are the nearest hundredth, never on the other side of the limit than the walk itself."
+    "Seconds of edges are whole multiples of unit_s, legs and offsets of unit_m, points of the world's units; a leg costs leg / speed. "
+    "A walk is the sum of whole multiples of unit_s. Minutes are the nearest hundredth, never on the other side of the limit than the walk."
 )
 # finer units where they cost little: with up to so many links a page has room for them
 FINE_LINKS = 20_000
@@ -133,7 +133,9 @@ def graph(saved: blocks.Saved) -> str:
     street, streets = blocks.codes(edges["name"])
     tenths = np.maximum(millimetres // round(unit_m * 1000), 1)
     sections = _ends(u, v) | lines | times
-    sections["flags"] = (_flags(edges, layered=VISITORS in saved.facilities.column_names) | _islands(saved, edges) * ISLAND).astype(np.uint8).tobytes()
+    sections["flags"] = (
+        (_flags(edges, layered=VISITORS in saved.facilities.column_names) | _islands(saved, edges) * ISLAND).astype(np.uint8).tobytes()
+    )
     sections |= {"name": pack.varints(street + 1), "names": pack.text(streets)}
     # what an edge measures is known by the page as drawn: a link says which share of that lies behind it
     at = np.divide(links["offset_m"].to_numpy(), _lengths(edges)[new[links["edge"].to_numpy()]])
@@ -180,14 +182,14 @@ def _lines(shapes: NDArray[Any], u: Ints, v: Ints, nodes: int, origin: tuple[int
     millimetres = np.add.reduceat(piece, start) if len(start) else np.zeros(0, dtype=np.int64)
     between = np.ones(len(x), dtype=bool)
     between[start] = between[end] = False
-    step = np.diff(np.column_stack([x, y]), axis=0, prepend=0)[between]
+    step_x, step_y = (np.asarray(np.diff(values, prepend=np.int64(0))[between], dtype=np.int64) for values in (x, y))
     return (
         {
             "node_x": pack.deltas(place_x),
             "node_y": pack.deltas(place_y),
             "points": pack.varints(points - 2),
-            "dx": pack.varints(pack.fold(step[:, 0])),
-            "dy": pack.varints(pack.fold(step[:, 1])),
+            "dx": pack.varints(pack.fold(step_x)),
+            "dy": pack.varints(pack.fold(step_y)),
         },
         millimetres,
         scale,
@@ -204,7 +206,7 @@ def _flags(edges: pa.Table, *, layered: bool) -> Ints:
     number, words = blocks.codes(edges["access"])
     own = np.array([layered and word not in ("", PUBLIC) for word in [*words, ""]])[number]
     open_ = ~own | np.array([word == SHARED for word in [*words, ""]])[number]
-    return ~forward * CLOSED_FORWARD + ~backward * CLOSED_BACKWARD + own * OWN + open_ * OPEN
+    return np.asarray(~forward * CLOSED_FORWARD + ~backward * CLOSED_BACKWARD + own * OWN + open_ * OPEN, dtype=np.int64)
 
 
 def _gates(saved: blocks.Saved, ids: Ints) -> dict[str, bytes]:
@@ -224,7 +226,8 @@ def _visitors(saved: blocks.Saved) -> bytes:
     rows = saved.facilities.num_rows
     if VISITORS not in saved.facilities.column_names:
         return b"\x01" * rows
-    return np.asarray(saved.facilities[VISITORS].to_numpy(zero_copy_only=False)).astype(np.uint8).tobytes()
+    let_in = np.asarray(saved.facilities[VISITORS].to_numpy(zero_copy_only=False), dtype=np.uint8)
+    return bytes(let_in.tobytes())
 
 
 def _islands(saved: blocks.Saved, edges: pa.Table) -> NDArray[np.bool_]:
@@ -241,7 +244,7 @@ def _islands(saved: blocks.Saved, edges: pa.Table) -> NDArray[np.bool_]:
 
 
 def _times(edges: pa.Table, millimetres: Ints, per_class: Ints, unit_s: float, speed: float) -> tuple[dict[str, bytes], list[float]]:
-    """Sections of seconds: what forward differs from the drawn length at the class's pace, and backward from forward; paces per millimetre."""
+    """Sections of seconds: what forward differs from the drawn length at the class's pace, and backward from forward; those paces."""
     forward, backward = (np.asarray(edges[f"seconds_{way}"].to_numpy(), dtype=np.float64) for way in ("forward", "backward"))
     known = np.where(np.isfinite(forward), forward, backward)
     of_class = np.repeat(np.arange(len(per_class)), per_class)

@@ -25,8 +25,9 @@ from circle.publish import blocks, graph, pack, skeleton
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 SCRIPTS = (
-    "decode", "model", "shares", "graph", "whatif", "route", "symbols", "paint", "layers", "dom", "panel", "list", "card", "print", "edits", "plan", "main",
-)  # fmt: skip
+    *("decode", "model", "shares", "graph", "whatif", "route", "symbols", "paint", "layers", "dom"),
+    *("panel", "list", "card", "print", "edits", "plan", "main"),
+)
 
 # ways in the order in which they leave the drawing of a very large place: what orients least goes first
 LESSER_WAYS = ("crossing", "corridor", "platform", "elevator", "sidewalk", "track", "path", "footway", "steps", "cycleway", "service")

@@ -288,6 +288,7 @@ function makeHeap() {
 // Gives the places whose time became shorter.
 function spread(graph, field, goals) {
   const { time, goal, next } = field;
+  const { n, u, v, start, incident, forward, backward, flags, copied, copy } = graph;
   const heap = makeHeap();
   const touched = [];
   const reach = (place, cost, who, from) => {
@@ -299,15 +300,15 @@ function spread(graph, field, goals) {
     heap.push(cost, place);
   };
   for (const one of goals) {
-    const into = one.visitors === false ? startPlace : goalPlace;
     for (const tie of one.ties) {
       const e = tie.edge;
+      // what lets no visitors in is reached by its own residents alone; on an open way nobody is kept out
+      const into = one.visitors === false && !(flags[e] & OPEN) ? startPlace : goalPlace;
       field.ties.set(e, [...(field.ties.get(e) || []), { ...tie, goal: one.goal }]);
       reach(into(graph, e, graph.u[e]), tie.leg + part(tie.share, graph.forward[e]), one.goal, -1);
       reach(into(graph, e, graph.v[e]), tie.leg + part(1 - tie.share, graph.backward[e]), one.goal, -1);
     }
   }
-  const { n, u, v, start, incident, forward, backward, flags, copied, copy, layered } = graph;
   const c = copied.length;
   while (heap.size) {
     const [cost, place] = heap.pop();
