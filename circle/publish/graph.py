@@ -223,11 +223,11 @@ def _gates(saved: blocks.Saved, ids: Ints) -> dict[str, bytes]:
 
 def _visitors(saved: blocks.Saved) -> bytes:
     """For each row of the facilities: whether those who do not live around it may come in."""
-    rows = saved.facilities.num_rows
+    rows = len(saved.facilities)
     if VISITORS not in saved.facilities.column_names:
         return b"\x01" * rows
     let_in = np.asarray(saved.facilities[VISITORS].to_numpy(zero_copy_only=False), dtype=np.uint8)
-    return bytes(let_in.tobytes())
+    return let_in.tobytes()
 
 
 def _islands(saved: blocks.Saved, edges: pa.Table) -> NDArray[np.bool_]:
