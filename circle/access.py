@@ -169,8 +169,18 @@ class Reach:
     next: Ints
 
 
-def search(graph: Graph, facilities: Links, count: int, speed_m_per_s: float, visitors: NDArray[np.bool_] | None = None) -> Reach:
+def search(
+    graph: Graph,
+    facilities: Links,
+    count: int,
+    speed_m_per_s: float,
+    visitors: NDArray[np.bool_] | None = None,
+    *,
+    limit_s: float = np.inf,
+) -> Reach:
     """Seconds from every place to the nearest of `count` facilities, through their links; `visitors` as in `Graph.arrivals`.
+
+    Places farther than `limit_s` are not searched: there it is `inf`.
 
     Contract: adding a facility or an edge never raises a value; the order of rows does not matter to the seconds.
     """
@@ -188,7 +198,7 @@ def search(graph: Graph, facilities: Links, count: int, speed_m_per_s: float, vi
     whole = csr_array((np.r_[base.data, cost[order]], np.r_[base.indices, target[order].astype(np.int32)], pointer), shape=(size, size))
     if not count:
         return Reach(np.full(graph.nodes, np.inf), np.full(graph.nodes, NONE), np.full(graph.nodes, NONE))
-    found, before, origin = dijkstra(whole, indices=np.arange(graph.nodes, size), min_only=True, return_predecessors=True)
+    found, before, origin = dijkstra(whole, indices=np.arange(graph.nodes, size), min_only=True, return_predecessors=True, limit=limit_s)
     nearest = np.where(origin[: graph.nodes] >= graph.nodes, origin[: graph.nodes] - graph.nodes, NONE)
     step = np.where((before[: graph.nodes] >= 0) & (before[: graph.nodes] < graph.nodes), before[: graph.nodes], NONE)
     return Reach(found[: graph.nodes], nearest.astype(np.intp), step.astype(np.intp))

@@ -7,6 +7,7 @@ Never: leaves half a folder, or touches a folder that is not a run's.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import shutil
 import tempfile
@@ -166,6 +167,17 @@ def write_tables(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(write, name, frame) for name, frame in heavy_first]:
             done.result()
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every table in a folder, by name: whoever verifies a run sees whether one was changed later."""
+    paths = {name: folder / f"{name}.parquet" for name in (*GEO_TABLES, *PLAIN_TABLES)}
+    return {name: _sha256(path) for name, path in paths.items() if path.is_file()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_record(folder: Path, name: str, record: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ import geopandas as gpd
 import pandas as pd
 
 from circle import access, folder, routes
+from circle import explain as explaining
 from circle.clock import Clock, Say
 from circle.errors import PlaceError, RuleError
 from circle.standards import Standard
@@ -63,6 +64,7 @@ class Run:
         with folder.whole(target) as partial:
             with clock.stage("tables"):
                 folder.write_tables(partial, self.tables())
+                self.record["tables"] = folder.digests(partial)
                 folder.write_record(partial, "summary", self.summary)
                 folder.write_record(partial, "run", self.record)
             if published:
@@ -107,6 +109,25 @@ class Run:
             return self._routers[service].route(building)
         except KeyError as trouble:
             raise PlaceError(f"{trouble.args[0]}. Ids look like way/123; see the column `building`.") from trouble
+
+    def explain(self, building: str, service: str) -> explaining.Explanation:
+        """Why a building has the verdict that it has for a service: the walk, the straight line beside it, the reason.
+
+        `building` is an id, or a name or house number that only one building bears. `Explanation.lines` tells it in Chinese or English,
+        `Explanation.geojson` draws it.
+
+        Raises
+        ------
+        RuleError
+            The run's standard has no such service.
+        PlaceError
+            No building is called so, or several are: they are listed.
+        """
+        found = explaining.find(self.buildings, building)
+        linked = ((self.links["kind"] == "building") & (self.links["id"] == found)).any()
+        known = service in [limit.service for limit in self.standard.services]
+        route = self.route(found, service) if linked or not known else None  # an unknown service is refused there
+        return explaining.explain(self.tables(), found, self.standard.limit(service), self.record["walker"], route)
 
     def _repr_html_(self) -> str:
         return self.map()._repr_html_()

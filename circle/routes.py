@@ -26,7 +26,8 @@ class Leg:
 
     Attributes: `kind` (`door`: from the building to the network; `way`: along an edge; `goal`: from the network to the facility), `way`
     (OSM id, 0 off the network), `name` and `way_class` of the street (empty off the network), `length_m`, `seconds`, `line` (WGS 84, as one
-    walks; a straight line off the network).
+    walks; a straight line off the network), `access` (`public` or `private`; empty off the network), `node` (where the leg ends, −1 where
+    that is between nodes).
     """
 
     kind: str
@@ -36,16 +37,24 @@ class Leg:
     length_m: float
     seconds: float
     line: shapely.LineString
+    access: str = ""
+    node: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The walk from a building to the nearest facility of a service; without legs where there is no path."""
+    """The walk from a building to the nearest facility of a service; without legs where there is no path.
+
+    `flag` says what is doubtful about the link at the door (links.csv), `runner_up_s` how long the walk takes by the next best link (`inf`:
+    there is none).
+    """
 
     building: str
     service: str
     facility: str
     legs: tuple[Leg, ...]
+    flag: str = ""
+    runner_up_s: float = np.inf
 
     @property
     def seconds(self) -> float:
@@ -121,7 +130,8 @@ class Router:
         start = _only(mine, taken)
         legs = [self._straight("door", start, (rows["start_lon"].iloc[taken], rows["start_lat"].iloc[taken]), arriving=False)]
         legs += self._on_network(start, int(walk.facility[0]))
-        return Route(building, self.service, self.ids[walk.facility[0]], tuple(legs))
+        flag, runner_up = str(rows["flag"].iloc[taken]), float(walk.runner_up_s[0])
+        return Route(building, self.service, self.ids[walk.facility[0]], tuple(legs), flag, runner_up)
 
     def _on_network(self, start: Links, facility: int) -> list[Leg]:
         """From a building's link to the facility: along one edge, or over nodes."""
@@ -180,7 +190,9 @@ class Router:
         part = abs(end - begin)
         line = substring(row.geometry, begin, end, normalized=True)
         taken = float(part * whole) if part else 0.0
-        return Leg("way", int(row["way"]), str(row["name"]), str(row["class"]), part * float(row["length_m"]), taken, _line(line))
+        place = (int(row["way"]), str(row["name"]), str(row["class"]), part * float(row["length_m"]), taken, _line(line))
+        node = int(row["v"]) if end == 1.0 else int(row["u"]) if end == 0.0 else -1
+        return Leg("way", *place, str(row["access"]), node)
 
     def _straight(self, kind: str, link: Links, outside: tuple[float, float], *, arriving: bool) -> Leg:
         on_edge = self.edges.geometry.iloc[int(link.edge[0])].interpolate(float(self.graph.share(link)[0]), normalized=True)

@@ -39,6 +39,9 @@ from circle.rules.walking import ACCESS, Passage, Walker, walk_base_keys, walk_k
 
 __all__ = [
     "ACCESS",
+from circle.rules.sentences import LANGUAGES, sentence, sentences, word
+from circle.rules.walking import Passage, Walker, walk_base_keys, walk_keys, walkability, walkers, way_classes
+    "LANGUAGES",
     "BuildingUse",
     "FindingText",
     "Gate",
@@ -63,6 +66,8 @@ __all__ = [
     "match_services",
     "open_building",
     "open_building_keys",
+    "sentence",
+    "sentences",
     "service_anchors",
     "service_base_keys",
     "service_keys",
@@ -74,6 +79,7 @@ __all__ = [
     "walkability",
     "walkers",
     "way_classes",
+    "word",
     "zone_layer",
     "zone_layer_keys",
     "zone_layers",
