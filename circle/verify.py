@@ -399,8 +399,8 @@ def _verdicts(saved: Saved) -> Check:
 
 
 def _summary(saved: Saved) -> Check:
-    verdicts = {name: pd.CategoricalDtype(gaps.VERDICTS) for name in ("verdict", *(f"verdict_{one}" for one in saved.services))}
-    reasons = {f"reason_{one}": pd.CategoricalDtype(gaps.REASONS) for one in saved.services}
+    verdicts = {name: pd.CategoricalDtype(list(gaps.VERDICTS)) for name in ("verdict", *(f"verdict_{one}" for one in saved.services))}
+    reasons = {f"reason_{one}": pd.CategoricalDtype(list(gaps.REASONS)) for one in saved.services}
     buildings = saved.buildings.astype(verdicts | reasons)
     again = {"shares": gaps.shares(buildings, saved.standard), **gaps.counts(buildings, saved.standard)}
     again["counts"] = {

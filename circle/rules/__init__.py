@@ -35,12 +35,11 @@ from circle.rules.places import (
     zone_layer_keys,
     zone_layers,
 )
+from circle.rules.sentences import LANGUAGES, sentence, sentences, word
 from circle.rules.walking import ACCESS, Passage, Walker, walk_base_keys, walk_keys, walkability, walkers, way_classes
 
 __all__ = [
     "ACCESS",
-from circle.rules.sentences import LANGUAGES, sentence, sentences, word
-from circle.rules.walking import Passage, Walker, walk_base_keys, walk_keys, walkability, walkers, way_classes
     "LANGUAGES",
     "BuildingUse",
     "FindingText",
