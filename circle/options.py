@@ -19,11 +19,13 @@ class Told:
     """How an option is explained, and its names on the command line where they are not simply `--its-name`.
 
     `in_file`: whether a study file may say it; what concerns only this one call of the program may not stand there.
+    `file`: whether its value may name a file (`FILE` or `FILE:layer`); in a study file that is relative to the study file.
     """
 
     help: str
     names: tuple[str, ...] = ()
     in_file: bool = True
+    file: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +36,9 @@ class Options:
     'five-minute'
     """
 
-    standard: Annotated[str, Told("A shipped standard (see `circle standards`) or your own TOML file. 标准名称或文件", ("-s",))] = (
-        DEFAULT_STANDARD
-    )
+    standard: Annotated[
+        str, Told("A shipped standard (see `circle standards`) or your own TOML file. 标准名称或文件", ("-s",), file=True)
+    ] = DEFAULT_STANDARD
     walker: Annotated[
         str | None, Told("Who walks: adult, planning, elderly, stroller, wheelchair. Default: the standard's own. 步行者", ("-w",))
     ] = None

@@ -19,9 +19,11 @@ def with_options(command: Callable[..., None], *, leave_out: frozenset[str] = fr
     """A command whose last parameter is `options: Options`, in the form that Typer understands.
 
     Only what was said on the command line differs from the defaults in what the command gets; `leave_out` names options that it does
-    not take.
+    not take. A command with a parameter `said` also gets the names of the options that were said.
     """
-    own = [each for each in inspect.signature(command, eval_str=True).parameters.values() if each.name != "options"]
+    parameters = inspect.signature(command, eval_str=True).parameters
+    wants_said = "said" in parameters
+    own = [each for each in parameters.values() if each.name not in {"options", "said"}]
     asked = []
     for name, kind, how in told():
         if name in leave_out:
@@ -39,13 +41,19 @@ def with_options(command: Callable[..., None], *, leave_out: frozenset[str] = fr
             )
         )
 
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
     def wrapped(**said: Any) -> None:
         names = [each.name for each in asked]
+        where = said.pop("context")
         values: dict[str, Any] = {name: tuple(said[name]) if isinstance(said[name], list) else said[name] for name in names}
-        command(**{name: value for name, value in said.items() if name not in values}, options=Options(**values))
+        rest = {name: value for name, value in said.items() if name not in values}
+        if wants_said:
+            rest["said"] = frozenset(name for name in names if getattr(where.get_parameter_source(name), "name", "") == "COMMANDLINE")
+        command(**rest, options=Options(**values))
 
     wrapped.__name__ = command.__name__
     wrapped.__doc__ = command.__doc__
-    wrapped.__signature__ = inspect.Signature([each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + asked)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {each.name: each.annotation for each in (*own, *asked)}
+    wrapped.__signature__ = inspect.Signature([each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own] + [*asked, context])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {each.name: each.annotation for each in (*own, *asked, context)}
     return wrapped

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from circle import rules, standards
+from circle import rules, standards, study_file
 from circle.cli.asking import with_options
 from circle.cli.talk import fail, percent, progress, tell
 from circle.errors import SourceError
@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example:  circle demo -o out/kuangshan")(with_options(demo, leave_out=frozenset({"no_map"})))
     app.command(
         epilog="Examples:  circle run place.osm.pbf -o out/place   ·   circle run place.osm.pbf -o out/old -w elderly -s gb50180-5"
+        "   ·   circle run study.toml"
     )(with_options(run))
 
 
@@ -43,13 +44,28 @@ def demo(options: Options) -> None:
 
 def run(
     source: Annotated[
-        Path, typer.Argument(help="OpenStreetMap file: .osm.pbf, .osm, .osm.gz or .osm.bz2. OSM 数据文件", show_default=False)
+        Path,
+        typer.Argument(
+            help="OpenStreetMap file (.osm.pbf, .osm, .osm.gz, .osm.bz2), a snapshot of `circle fetch`, or a study.toml. "
+            "OSM 数据文件、快照或研究文件",
+            show_default=False,
+        ),
     ],
     options: Options,
+    said: frozenset[str],
 ) -> None:
     """Read a map, measure every building's walks, write tables, workbook, layers and the map. 运行全部分析。"""
+    source, options = settled(source, options, said)
     stem = source.name.partition(".")[0] or "circle"
     _run(source, replace(options, out=options.out or Path("out") / stem))
+
+
+def settled(source: Path, options: Options, said: frozenset[str]) -> tuple[Path, Options]:
+    """Source and options of a study file under what was said; those of anything else as they are."""
+    if not study_file.is_study(source):
+        return source, options
+    file = study_file.read(source)
+    return file.source, study_file.over(file.options, options, said)
 
 
 def _embedded() -> Path:
