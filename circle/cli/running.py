@@ -70,7 +70,7 @@ def settled(source: Path, options: Options, said: frozenset[str]) -> tuple[Path,
 
 def _embedded() -> Path:
     """The synthetic place that comes with circle: inside an installed package, or in the source tree."""
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent
     for path in (here / "data" / "kuangshan.osm.pbf", here.parent / "data" / "kuangshan" / "kuangshan.osm.pbf"):
         if path.is_file():
             return path
