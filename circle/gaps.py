@@ -120,22 +120,33 @@ def worst(buildings: pd.DataFrame, standard: Standard) -> pd.DataFrame:
 def shares(buildings: pd.DataFrame, standard: Standard) -> dict[str, Any]:
     """Shares of the buildings where people live, and of their households, that keep the promise; `all` means every service.
 
+    Also the shares that cannot be judged (`share_unmapped`) and that a little would flip (`share_fragile`; for `all`: any of the verdicts).
     The same block for the place (summary.json) and, by `coverage`, for each zone.
     """
+    names = [limit.service for limit in standard.services]
+    fragile = buildings[[f"fragile_{name}" for name in names]]
     return {
-        "all": _share(buildings, "verdict"),
-        **{limit.service: {"limit_min": limit.limit_min, **_share(buildings, f"verdict_{limit.service}")} for limit in standard.services},
+        "all": _share(buildings, "verdict", fragile.any(axis=1)),
+        **{
+            limit.service: {
+                "limit_min": limit.limit_min,
+                **_share(buildings, f"verdict_{limit.service}", fragile[f"fragile_{limit.service}"]),
+            }
+            for limit in standard.services
+        },
     }
 
 
-def _share(buildings: pd.DataFrame, column: str) -> dict[str, dict[str, float | int | None]]:
+def _share(buildings: pd.DataFrame, column: str, doubtful: pd.Series[Any]) -> dict[str, dict[str, float | int | None]]:
     counted = buildings["residential"].to_numpy()
     verdict = buildings[column].cat.codes.to_numpy()[counted]
+    fragile = doubtful.to_numpy(dtype=bool)[counted]
     households = buildings["households"].to_numpy()[counted]
 
     def block(weights: Floats | None) -> dict[str, float | int | None]:
         sums = np.bincount(verdict, weights=weights, minlength=len(VERDICTS))
         total = sums.sum()
+        unsure = fragile.sum() if weights is None else weights[fragile].sum()
         tell = int if weights is None else float
         return {
             "counted": tell(total),
@@ -143,6 +154,9 @@ def _share(buildings: pd.DataFrame, column: str) -> dict[str, dict[str, float | 
             "gap": tell(sums[1] + sums[2]),
             "unmapped": tell(sums[3]),
             "share_met": float(sums[0] / total) if sums[:3].any() else None,  # nothing known: no share, not a share of nothing
+            "share_unmapped": float(sums[3] / total) if total else None,
+            "fragile": tell(unsure),
+            "share_fragile": float(unsure / total) if total else None,
         }
 
     return {"buildings": block(None), "households": block(households)}
@@ -165,7 +179,8 @@ def coverage(buildings: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, place: shapel
             )  # fmt: skip
             shapes.append(shape)
 
-    columns = ["residential", "households", "verdict", *(f"verdict_{limit.service}" for limit in standard.services)]
+    columns = ["residential", "households", "verdict"]
+    columns += [f"{kind}_{limit.service}" for limit in standard.services for kind in ("verdict", "fragile")]
     add("place", "place", "", buildings, place)
     for layer, group in zones.groupby("layer", sort=True):
         members = buildings.groupby(zone_column(str(layer)), observed=True, sort=True)[columns]

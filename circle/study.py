@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle import access, gaps, linkage, network, referee, rules, schema, sources, summary
+from circle import access, extent, gaps, linkage, network, referee, rules, schema, sources, summary
 from circle.clock import Clock, Say
 from circle.errors import Findings, RuleError
 from circle.options import Options
@@ -200,15 +200,14 @@ def _only(links: linkage.Links, rows: np.ndarray) -> linkage.Links:
 
 
 def _setting(place: sources.Place, net: network.Network, starts: np.ndarray, links: linkage.Links) -> gaps.Setting:
-    west, south, east, north = shapely.bounds(starts).T
-    (low_x, high_x), (low_y, high_y) = net.plane.forward(np.asarray(place.extent[0::2]), np.asarray(place.extent[1::2]))
+    _, south, _, north = shapely.bounds(starts).T
     units = net.plane.units_per_metre((south + north) / 2)
-    edge = np.minimum.reduce([west - low_x, south - low_y, high_x - east, high_y - north]) / units
+    edge = extent.metres_to_edge(starts, net.plane, place.extent, (net.x, net.y) if place.extent_from == "data" else None)
     linked = np.zeros(len(starts), dtype=bool)
     linked[links.row] = True
     island = np.zeros(len(starts), dtype=bool)
     island[links.row[links.flag == linkage.FLAGS.index("island")]] = True
-    return gaps.Setting(starts, units, np.maximum(edge, 0.0), linked, island)
+    return gaps.Setting(starts, units, edge, linked, island)
 
 
 def _walks(service: str, walk: access.Access, ids: np.ndarray, links: linkage.Links) -> pd.DataFrame:

@@ -98,7 +98,8 @@ def test_no_facility_in_the_data_is_unmapped_and_not_absent():
     assert row["verdict"] == "unmapped"
     assert row["gaps"] == 0
     assert run.summary["findings"]["sources.no_facility"] == 4
-    assert run.summary["shares"]["clinic"]["buildings"] == {"counted": 1, "met": 0, "gap": 0, "unmapped": 1, "share_met": None}
+    none = {"counted": 1, "met": 0, "gap": 0, "unmapped": 1, "share_met": None, "share_unmapped": 1.0, "fragile": 0, "share_fragile": 0.0}
+    assert run.summary["shares"]["clinic"]["buildings"] == none
 
 
 @pytest.mark.parametrize(("margin", "verdict"), [(60, "unmapped"), (80, "gap")])
@@ -158,8 +159,9 @@ def test_shares_count_homes_by_building_and_by_household():
     run = town.study()
     shares = run.summary["shares"]["shop"]
     assert shares["limit_min"] == 1
-    assert shares["buildings"] == {"counted": 2, "met": 1, "gap": 1, "unmapped": 0, "share_met": 0.5}
-    assert shares["households"] == {"counted": 40.0, "met": 30.0, "gap": 10.0, "unmapped": 0.0, "share_met": 0.75}
+    known = {"unmapped": 0, "share_unmapped": 0.0, "fragile": 0, "share_fragile": 0.0}
+    assert shares["buildings"] == {"counted": 2, "met": 1, "gap": 1, "share_met": 0.5, **known}
+    assert shares["households"] == {"counted": 40.0, "met": 30.0, "gap": 10.0, "share_met": 0.75, **known}
     assert run.summary["verdicts"]["shop"] == {"met": 2, "gap": 1, "unreachable": 0, "unmapped": 0}  # of all buildings
     assert run.summary["reasons"]["shop"] == {"far": 1}
     assert set(by_id(run)) == {near, far, office}
@@ -213,3 +215,17 @@ def test_judging_does_not_write_to_its_inputs():
     assert walk.seconds.tolist() == before.tolist()
     none = gaps.judge(shop, walk, nothing, setting, 1.2)
     assert set(none["verdict_shop"]) == {"unmapped"}
+
+
+def test_shares_of_what_cannot_be_judged_and_of_close_calls():
+    """Homes 64, 66, 79 and 80 m from the shop: the middle two flip with a tenth of the speed. Nobody knows about clinics."""
+    town, _ = row_of_houses(64, 66, 79, 80)
+    shares = town.study().summary["shares"]
+    for unit in ("buildings", "households"):
+        assert (shares["shop"][unit]["fragile"], shares["shop"][unit]["share_fragile"], shares["shop"][unit]["share_unmapped"]) == (
+            2,
+            0.5,
+            0,
+        )
+        assert (shares["clinic"][unit]["share_fragile"], shares["clinic"][unit]["share_unmapped"]) == (0, 1)
+        assert shares["all"][unit]["fragile"] == 2

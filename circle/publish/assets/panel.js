@@ -45,7 +45,8 @@ function renderHeadline(place) {
     stack(buildings, t("share.of_buildings", wholeAll(buildings))),
     anyEdits(place.edits) ? h("p", { class: "kpi-change" }, planResult(place)) : null,
     households?.counted ? h("p", { class: "kpi-more" }, t("share.households", { share: percent(households), ...wholeAll(households) })) : null,
-    buildings.unmapped ? h("p", { class: "kpi-more" }, t("share.unmapped", { n: whole(buildings.unmapped) })) : null,
+    buildings.unmapped ? h("p", { class: "kpi-more" }, t("share.unmapped", { n: whole(buildings.unmapped), share: percent({ met: buildings.unmapped, counted: buildings.counted }) })) : null,
+    buildings.fragile ? h("p", { class: "kpi-more" }, t("share.fragile", { n: whole(buildings.fragile), share: percent({ met: buildings.fragile, counted: buildings.counted }) })) : null,
     h("p", { class: "note" }, t("share.counted", { all: whole(counts.buildings), lived: whole(counts.residential), use: whole(by.use), area: whole(by.area), assumed: whole(by.assumed) })),
   );
 }
