@@ -5,7 +5,9 @@ Never: ties to a node, takes the middle of a building for its door, or leaves a 
 
 A shape is tied to the nearest point of **each** of several edges within reach, and the search then takes whichever makes the least total:
 the nearest path often leads the wrong way. Where no edge is within reach the circle widens; the leg is counted all the same, and flagged.
-Edges on an island of the network are taken only where no connected edge lies within `connected_reach_m`.
+Edges on an island of the network are taken only where no connected edge lies within `connected_reach_m`. A bridge, tunnel or other floor is
+not where the houses beside it stand: they are tied to it only where the ground offers nothing; a facility only where it is nearest. Nobody
+boards a ferry or an elevator between its ends.
 """
 
 from __future__ import annotations
@@ -167,7 +169,10 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     passable = np.isfinite(np.minimum(network.edges["seconds_forward"].to_numpy(), network.edges["seconds_backward"].to_numpy()))
     island = network.edges["island"].to_numpy()
     lines = network.lines
-    connected, isolated = np.flatnonzero(passable & ~island), np.flatnonzero(passable & island)
+    passable &= network.edges["midway"].to_numpy()
+    raised = network.edges["raised"].to_numpy() & (not every)
+    connected, isolated = np.flatnonzero(passable & ~island & ~raised), np.flatnonzero(passable & island & ~raised)
+    above = np.flatnonzero(passable & raised & ~island)
     near = [rule["reach_m"] * 2**step for step in range(12) if rule["reach_m"] * 2**step < rule["connected_reach_m"]] + [
         rule["connected_reach_m"]
     ]
@@ -176,7 +181,7 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     ]
     waiting = np.arange(len(shapes))
     found: list[Links] = []
-    for edges, rings in ((connected, near), (isolated, near), (connected, far)):
+    for edges, rings in ((connected, near), (above, near), (isolated, near), (connected, far)):
         tree = shapely.STRtree(lines[edges])
         for reach in rings:
             if not len(waiting) or not len(edges):
@@ -215,6 +220,8 @@ def _within(
     if not every:  # half again as many as are kept: edges that meet in one nearest node are one link
         chosen = chosen[np.lexsort((leg[chosen], box[chosen]))]
         chosen = chosen[_rank(box[chosen]) < int(rule["keep"] * 1.5)]
+    if every:
+        chosen = chosen[_own_floor(box[chosen], leg[chosen], network.edges["raised"].to_numpy()[hit[chosen]])]
     box, hit, leg, start, end = box[chosen], hit[chosen], leg[chosen], start[chosen], end[chosen]
     offset = _offset(lines[hit], end, network, hit)
     if every:
@@ -231,6 +238,15 @@ def _within(
     box, hit = box[chosen], hit[chosen]
     flag = np.where(network.edges["island"].to_numpy()[hit], 2, np.where(leg[chosen] > rule["far_m"], 1, 0)).astype(np.int8)
     return Links(rows[box], hit, offset[chosen], leg[chosen], start[chosen, 0], start[chosen, 1], flag)
+
+
+def _own_floor(group: Ints, leg: Floats, raised: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which ties stay: those to a bridge or another floor only for what has one of them nearest."""
+    order = np.lexsort((leg, group))
+    first = order[np.r_[True, group[order][1:] != group[order][:-1]]] if len(order) else order
+    upstairs = np.zeros(int(group.max(initial=-1)) + 1, dtype=bool)
+    upstairs[group[first]] = raised[first]
+    return np.asarray(~raised | upstairs[group])
 
 
 def _rank(group: Ints) -> Ints:

@@ -1,7 +1,8 @@
 """The network: nodes and edges that one can walk, with seconds in each direction.
 
 Takes: `ways` and `vertices` of a place, a walker.   Gives: `Network`: nodes and edges (see rules/tables/nodes.csv, edges.csv).
-Never: joins two ways that do not share an OSM node, so a bridge does not touch the street below; never drops a private way.
+Never: joins two ways that do not share an OSM node, so a bridge does not touch the street below; never drops a private way, or a road for
+the sake of a sidewalk that is not there.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from circle import rules, squares
+from circle import misses, rules, sidewalks, slopes, squares, waiting
 from circle.errors import Findings, NetworkError
 from circle.projection import Plane
 from circle.units import seconds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+Shapes = NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ class Network:
     nodes
         `node` (OSM id), `component`, `lon`, `lat`; a node's row number is its index.
     edges
-        Columns of rules/tables/edges.csv without the geometry, and `u_index`, `v_index` (rows of `nodes`), `component`, `island`.
+        Columns of rules/tables/edges.csv without the geometry, and `u_index`, `v_index` (rows of `nodes`), `component`, `island`,
+        `raised` (on a bridge, in a tunnel, on another floor), `midway` (may be stepped on between its ends), `road` and `stop` (see
+        `rules.Passage`).
     x, y
         Plane coordinates of the points of all edges, one edge after the other.
     first
@@ -65,7 +69,35 @@ class Network:
         return gpd.GeoDataFrame(self.edges[columns], geometry=lines, crs="EPSG:4326")
 
 
-def build(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane, walker: rules.Walker, findings: Findings) -> Network:
+def near_misses(net: Network, walls: Shapes | None = None, buildings: Shapes | None = None) -> gpd.GeoDataFrame:
+    """Loose ends of paths that nearly meet another path: mistakes of the map, or gates that could be opened (columns: see `misses.find`).
+
+    `walls` and `buildings` are shapes on the plane that may stand between.
+    """
+    return misses.find(net.nodes, net.edges, net.lines, net.plane, walls, buildings)
+
+
+def tell_near_misses(table: pd.DataFrame, findings: Findings) -> None:
+    """Each near-miss as a finding, named after its loose end."""
+    said = {"end": "the loose end of", "path": "", "wall": "a wall between it and", "building": "a building between it and"}
+    for kind, node, way, gap, around in zip(
+        *(table[name] for name in ("kind", "node", "other_way", "distance_m", "around_m")), strict=True
+    ):
+        walk = "no short walk round" if np.isinf(around) else f"{around:.0f} m to walk round"
+        owner = f"way/{way}" if way >= 0 else f"relation/{-way}"
+        findings.add("network.near_miss", f"node/{node}", " ".join(f"{gap:.1f} m from {said[kind]} {owner}, {walk}".split()))
+
+
+def build(
+    ways: pd.DataFrame,
+    vertices: pd.DataFrame,
+    plane: Plane,
+    walker: rules.Walker,
+    findings: Findings,
+    *,
+    stops: pd.DataFrame | None = None,
+    heights: slopes.Heights | None = None,
+) -> Network:
     """Cut ways into edges where they share nodes, and give every edge its seconds.
 
     Parameters
@@ -73,7 +105,12 @@ def build(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane, walker: rule
     ways, vertices
         As in `sources.Place`.
     walker
-        Speed in metres per second and a factor per class of way (0: impassable; such an edge is kept, with infinite seconds).
+        Speed in metres per second and a factor per class of way (0: impassable; such an edge is kept, with infinite seconds); what he waits
+        for and how slopes slow him.
+    stops
+        Nodes at which one waits: `node`, `kind`, as in `sources.Place`.
+    heights
+        Metres above the sea at points in degrees; without them everything is flat.
 
     Returns
     -------
@@ -122,12 +159,33 @@ def build(ways: pd.DataFrame, vertices: pd.DataFrame, plane: Plane, walker: rule
     u, v = index[: len(begin)], index[len(begin) :]
     edges = _edges(ways, of_way, length, walker)
     edges = edges.assign(u=ref[node[begin]], v=ref[node[end]], u_index=u, v_index=v)
-    nodes["component"], edges["component"], edges["island"] = _components(len(nodes), edges)
-    _islands(edges, findings)
+    if heights is not None:
+        way = np.repeat(np.arange(len(ways)), count)
+        degrees = (vertices["lon"].to_numpy(), vertices["lat"].to_numpy())
+        _slow(edges, slopes.Course(*degrees, walked, way, begin, end, edges["raised"].to_numpy()), heights, walker, findings)
     _twins(ref, lon, lat, findings)
     x, y = x[take], y[take]
     lines = shapely.linestrings(x, y, indices=np.repeat(np.arange(len(edges)), points))
-    return Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=plane)
+    net = _joined(Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=plane), stops, walker, findings)
+    _islands(net.edges, findings)
+    return net
+
+
+def _joined(net: Network, stops: pd.DataFrame | None, walker: rules.Walker, findings: Findings) -> Network:
+    """With the roads given up whose sidewalks are lines of their own, with waits, and with what is joined to what."""
+    nodes, edges, x, y, first, lines = net.nodes, net.edges, net.x, net.y, net.first, net.lines
+    given_up = sidewalks.doubled(edges, lines, net.plane, findings)
+    edges = edges.assign(**{name: edges[name].mask(given_up, np.inf) for name in ("seconds_forward", "seconds_backward")})
+    stops = pd.DataFrame({"node": [], "kind": []}) if stops is None else stops
+    nodes, edges, spot = waiting.insert(nodes, edges, stops, walker)
+    if len(spot):
+        at_x, at_y = net.plane.forward(nodes["lon"].to_numpy()[spot], nodes["lat"].to_numpy()[spot])
+        x, y = np.r_[x, at_x.repeat(2)], np.r_[y, at_y.repeat(2)]
+        first = np.r_[first, first[-1] + 2 * np.arange(1, len(spot) + 1)]
+        lines = np.r_[lines, shapely.linestrings(np.stack([np.column_stack([at_x, at_y])] * 2, axis=1))]
+    component, of_edge, island = _components(len(nodes), edges)
+    nodes, edges = nodes.assign(component=component), edges.assign(component=of_edge, island=island)
+    return Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=net.plane)
 
 
 def _edges(ways: pd.DataFrame, of_way: Ints, length: Floats, walker: rules.Walker) -> pd.DataFrame:
@@ -135,16 +193,33 @@ def _edges(ways: pd.DataFrame, of_way: Ints, length: Floats, walker: rules.Walke
     pace = np.asarray([walker.speed(str(name)) for name in classes.categories])[classes.codes][of_way]
     speed = np.where(pace > 0, pace, np.nan)
     taken = np.nan_to_num(seconds(length, speed), nan=np.inf)
-    columns = {name: ways[name].array.take(of_way) for name in ("way", "access", "class", "name")}
+    columns = {name: ways[name].array.take(of_way) for name in ("way", "access", "class", "name", "road", "stop", "raised")}
+    stepped_on = ~np.isin(np.asarray(classes.categories, dtype=object), list(rules.closed_midway()))
     return pd.DataFrame(
         {
             "edge": np.arange(len(of_way)),
             **columns,
+            "midway": stepped_on[classes.codes][of_way] if len(stepped_on) else np.ones(len(of_way), dtype=bool),
             "length_m": length,
             "seconds_forward": np.where(ways["forward"].to_numpy(dtype=bool)[of_way], taken, np.inf),
             "seconds_backward": np.where(ways["backward"].to_numpy(dtype=bool)[of_way], taken, np.inf),
         }
     )
+
+
+def _slow(edges: pd.DataFrame, course: slopes.Course, heights: slopes.Heights, walker: rules.Walker, findings: Findings) -> None:
+    """Put slopes into the seconds of edges that are walked at the walker's own speed."""
+    if not walker.slope:
+        raise NetworkError(
+            f"Walker “{walker.name}” says nothing of slopes, so the heights would change nothing. "
+            'Add slope = "tobler" to this walker, or leave the elevation raster out.'
+        )
+    forward, backward, unknown = slopes.slowness(course, heights)
+    level = edges["class"].isin(rules.level_classes()).to_numpy()
+    edges["seconds_forward"] = edges["seconds_forward"].to_numpy() * np.where(level, 1.0, forward)
+    edges["seconds_backward"] = edges["seconds_backward"].to_numpy() * np.where(level, 1.0, backward)
+    if unknown:
+        findings.add("network.no_height", "", f"{unknown:.1%} of the length of all ways counts as flat")
 
 
 def _components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.bool_]]:
@@ -158,7 +233,7 @@ def _components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np
     rank[order] = np.arange(number)
     island = metres < rules.settings("linkage")["island_max_m"]
     island[order[0]] = False
-    return rank[label], rank[label[u]], island[label[u]]
+    return rank[label], rank[label[u]], island[label[u]] & open_  # what nobody walks is no island
 
 
 def _islands(edges: pd.DataFrame, findings: Findings) -> None:

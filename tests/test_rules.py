@@ -140,7 +140,8 @@ WAYS = {"both": (True, True), "forward": (True, False), "backward": (False, True
 def test_walking_case(case):
     walkable = case.get("walkable", True)
     forward, backward = WAYS[case.get("way", "both")] if walkable else (False, False)
-    wanted = rules.Passage(walkable, case["class"], case.get("access", "public"), forward, backward, case.get("area", False))
+    more = (case.get("raised", False), case.get("road", ""), case.get("stop", ""))
+    wanted = rules.Passage(walkable, case["class"], case.get("access", "public"), forward, backward, case.get("area", False), *more)
     assert rules.walkability(case["tags"]) == wanted
 
 
@@ -165,6 +166,7 @@ def test_walkers():
     found = rules.walkers()
     assert {name: walker.speed_m_per_s for name, walker in found.items()} == {
         "adult": 1.2,
+        "adult_waiting": 1.2,
         "planning": 1.0,
         "elderly": 0.8,
         "stroller": 0.8,
@@ -190,6 +192,9 @@ def test_walkers():
         ("speed_m_per_s = 1.0\nspeeds_m_per_s = { stepps = 0.5 }", "speeds_m_per_s.stepps = 0.5: no class of way; did you mean 'steps'"),
         ("speed_m_per_s = 1.0\nspeeds_m_per_s = { steps = 2.0 }", "at most 1"),
         ("speed_m_per_s = 1.0\nspeeds_m_per_s = { steps = -1.0 }", "at least 0"),
+        ("speed_m_per_s = 1.0\nwaiting_s = { signal = 20 }", "waiting_s.signal = 20: nothing that one waits for; did you mean 'signals'"),
+        ("speed_m_per_s = 1.0\nwaiting_s = { signals = 6000 }", "at most 600"),
+        ('speed_m_per_s = 1.0\nslope = "steep"', "slope = "),
     ],
 )
 def test_a_wrong_walker_is_refused(text, says):
@@ -293,7 +298,7 @@ def test_every_word_of_permission_has_a_case():
     walk = walking._walking()
     assert {walk.foot[t["foot"]] for t in said if t.get("foot") in walk.foot} == set(walk.foot.values())
     assert {walk.access[t["access"]] for t in said if t.get("access") in walk.access} == set(walk.access.values())
-    for condition in (*walk.beside, *walk.aside, *walk.squares):
+    for condition in (*walk.beside, *walk.aside, *walk.squares, *walk.raised, *(when for _, when in walk.stops)):
         assert any(condition.holds(tags) for tags in said), condition
 
 

@@ -211,9 +211,14 @@ class Town:
                 "forward": np.asarray([passage.forward for _, _, passage, _ in rows], dtype=bool),
                 "backward": np.asarray([passage.backward for _, _, passage, _ in rows], dtype=bool),
                 "square": np.asarray([passage.area for _, _, passage, _ in rows], dtype=bool),
+                "raised": np.asarray([passage.raised for _, _, passage, _ in rows], dtype=bool),
+                "road": pd.Categorical([passage.road for _, _, passage, _ in rows]),
+                "stop": pd.Categorical([passage.stop for _, _, passage, _ in rows]),
                 "count": np.asarray([len(refs) for _, refs, _, _ in rows], dtype=np.intp),
             }
         )
+        stops = {number: rules.stop(tags) for number, tags in self.tags_of_node.items()}
+        stops = {number: kind for number, kind in stops.items() if kind}
         west, south, east, north = self.box
         corners = self.degrees(np.asarray([west, east]), np.asarray([south, north]))
         return sources.Place(
@@ -237,6 +242,7 @@ class Town:
             data_date=None,
             synthetic=True,
             findings=Findings(),
+            stops=pd.DataFrame({"node": np.asarray(list(stops), dtype=np.int64), "kind": pd.Categorical(list(stops.values()))}),
         )
 
     def _shapes(self, shapes: list[shapely.Geometry]) -> np.ndarray:

@@ -7,10 +7,12 @@ Never: measures, routes, or knows one way from another: the network joins them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from circle.errors import RuleError
 from circle.rules.loading import CONFIDENCE, RULES, Condition, Label, Reader, condition, read_toml, suggest
 
 
@@ -21,7 +23,9 @@ class Passage:
     Attributes: `walkable`; `way_class` (kind of way, see `walking.toml`; empty for what is no way at all); `access` (`public`;
     `destination`: for those who live or have business there; `private`: for those who live there; neither is a through-way for others);
     `forward` and `backward` (may one walk along the drawn direction, and against it; both false when not walkable); `area` (a square: cross
-    it, not only follow its outline).
+    it, not only follow its outline); `raised` (on a bridge, in a tunnel or on another floor: its height is not the ground's, and houses beside
+    it are not on it); `road` (the class of the road, where `way_class` says only that its sidewalks are lines of their own); `stop` (what one
+    waits for on it: `signals`, `elevator`).
     """
 
     walkable: bool
@@ -30,6 +34,9 @@ class Passage:
     forward: bool
     backward: bool
     area: bool
+    raised: bool = False
+    road: str = ""
+    stop: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +44,9 @@ class Walker:
     """Who walks.
 
     Attributes: `name`, `label`, `speed_m_per_s` on plain ways, `factors` (way class → share of that speed; 0 is impassable; classes that
-    are not named count 1), `source` and `confidence` of the speed.
+    are not named count 1), `source` and `confidence` of the speed; `waiting_s` (what one waits for → seconds: `signals`, `elevator`, or the
+    class of a road that is crossed where nothing stops the cars; what is not named costs nothing), `slope` (how slopes change the speed
+    where heights are given: `tobler`, or empty for a walker who says nothing of slopes).
     """
 
     name: str
@@ -46,6 +55,8 @@ class Walker:
     factors: Mapping[str, float]
     source: str
     confidence: str
+    waiting_s: Mapping[str, float] = field(default_factory=dict)
+    slope: str = ""
 
     def speed(self, way_class: str) -> float:
         """Metres per second on a class of way; 0 where this walker cannot pass."""
@@ -60,6 +71,8 @@ class Walker:
             "factors": dict(self.factors),
             "source": self.source,
             "confidence": self.confidence,
+            "waiting_s": dict(self.waiting_s),
+            "slope": self.slope,
         }
 
 
@@ -88,6 +101,11 @@ class _Walking:
     aside: tuple[Condition, ...]  # the sidewalk is drawn as a line of its own
     courses: tuple[_Course, ...]
     squares: tuple[Condition, ...]
+    raised: tuple[Condition, ...]
+    stops: tuple[tuple[str, Condition], ...]  # what one waits for at a node or on a way
+    midway: frozenset[str]  # classes of way that nobody steps on or off between its ends
+    beside_classes: frozenset[str]  # lines that stand for the sidewalk of a road
+    level: frozenset[str]  # classes whose speed says all that a slope would
 
 
 NO_WAY = Passage(walkable=False, way_class="", access="public", forward=False, backward=False, area=False)
@@ -95,12 +113,16 @@ ROADS = frozenset({"trunk", "primary", "secondary", "tertiary", "residential", "
 ASIDE = "road_separate"
 ACCESS = ("public", "compound", "destination", "private")  # who walks there; `compound` is found on the ground, not in tags
 _FOR_WHOM = {"open": "public", "visitors": "destination", "private": "private"}
+STOPS = ("signals", "elevator")
+SLOPES = ("tobler",)
+LONGEST_WAIT_S = 600.0
 
 
 def walk_keys() -> tuple[str, ...]:
     """Every OSM key that `walkability` looks at, sorted."""
     rules = _walking()
-    conditions = [w.when for w in rules.ways] + [*rules.beside, *rules.aside, *rules.squares] + [c.when for c in rules.courses]
+    conditions = [w.when for w in rules.ways] + [*rules.beside, *rules.aside, *rules.squares, *rules.raised]
+    conditions += [c.when for c in rules.courses] + [condition for _, condition in rules.stops]
     return tuple(sorted({"foot", "access"}.union(*(c.looks_at() for c in conditions))))
 
 
@@ -130,7 +152,50 @@ def walkability(tags: Mapping[str, str]) -> Passage:
     course = next((c for c in rules.courses if c.when.holds(tags)), None)
     forward, backward = (course.forward, course.backward) if course else (True, True)
     area = any(c.holds(tags) for c in rules.squares)
-    return Passage(walkable=True, way_class=way_class, access=access, forward=forward or area, backward=backward or area, area=area)
+    return Passage(
+        walkable=True,
+        way_class=way_class,
+        access=access,
+        forward=forward or area,
+        backward=backward or area,
+        area=area,
+        raised=any(c.holds(tags) for c in rules.raised),
+        road=way.way_class if way_class == ASIDE else "",
+        stop=stop(tags),
+    )
+
+
+def stop(tags: Mapping[str, str]) -> str:
+    """What one waits for at a node or on a way with these tags: `signals`, `elevator`, or nothing.
+
+    >>> stop({"highway": "crossing", "crossing": "traffic_signals"})
+    'signals'
+    """
+    return next((kind for kind, condition in _walking().stops if condition.holds(tags)), "")
+
+
+def stop_values() -> dict[str, frozenset[str]]:
+    """Tags of which a node that one waits at has one: a reader may pass by a node with none of them."""
+    values: dict[str, frozenset[str]] = {}
+    for _, when in _walking().stops:
+        for key, wanted in when.tags.items():
+            values[key] = values.get(key, frozenset()) | wanted
+    return values
+
+
+def closed_midway() -> frozenset[str]:
+    """Classes of way that nobody steps on or off between its ends: a ferry, an elevator."""
+    return _walking().midway
+
+
+def beside_classes() -> frozenset[str]:
+    """Classes of way that stand for the sidewalk of a road beside them."""
+    return _walking().beside_classes
+
+
+def level_classes() -> frozenset[str]:
+    """Classes of way on which a slope changes nothing: their own speed says it all."""
+    return _walking().level
 
 
 def _permission(rules: _Walking, way: _Way, tags: Mapping[str, str]) -> tuple[bool, str, bool]:
@@ -172,6 +237,11 @@ def _walking() -> _Walking:
         aside=tuple(_plain(r) for r in root.tables("aside")),
         courses=tuple(_course(r) for r in root.tables("course")),
         squares=tuple(_plain(r) for r in root.tables("square")),
+        raised=tuple(_plain(r) for r in root.tables("raised")),
+        stops=tuple(_stop(r) for r in root.tables("stop")),
+        midway=frozenset(root.words("closed_midway")),
+        beside_classes=frozenset(root.words("beside_classes")),
+        level=frozenset(root.words("level_classes")),
     )
     root.done()
     return made
@@ -185,6 +255,12 @@ def _plain(reader: Reader) -> Condition:
 
 def _way(reader: Reader) -> _Way:
     made = _Way(condition(reader), reader.text("class"), reader.flag("walkable", default=True), reader.flag("final", default=False))
+    reader.done()
+    return made
+
+
+def _stop(reader: Reader) -> tuple[str, Condition]:
+    made = (reader.choice("kind", STOPS), condition(reader))
     reader.done()
     return made
 
@@ -235,7 +311,41 @@ def _walker(name: str, reader: Reader) -> Walker:
             if key not in way_classes():
                 slower.refuse(key, f"no class of way; {suggest(key, way_classes())}")
             factors[key] = slower.number(key, most=speed) / speed
+    waiting: dict[str, float] = {}
+    if "waiting_s" in reader:
+        waits = reader.inner("waiting_s")
+        known = {*STOPS, *(ROADS - {"cycleway"})}
+        for key in waits.table:
+            if key not in known:
+                waits.refuse(key, f"nothing that one waits for; {suggest(key, known)}")
+            waiting[key] = waits.number(key, most=LONGEST_WAIT_S)
+    slope = reader.choice("slope", SLOPES) if "slope" in reader else ""
     confidence = reader.choice("confidence", CONFIDENCE)
-    made = Walker(name, reader.label("label"), speed, factors, reader.text("source"), confidence)
+    made = Walker(name, reader.label("label"), speed, factors, reader.text("source"), confidence, waiting, slope)
     reader.done()
     return made
+
+
+def walker(named: str | Path) -> Walker:
+    """A shipped walker by name, or the one of a planner's own file (`.toml`, written like `walkers.toml`, with one `[walker.NAME]`).
+
+    Raises
+    ------
+    RuleError
+        There is no such walker or file, or the file says something impossible.
+
+    Examples
+    --------
+    >>> walker("elderly").speed_m_per_s
+    0.8
+    """
+    if isinstance(named, Path) or str(named).lower().endswith(".toml"):
+        root = read_toml(Path(named))
+        found = [_walker(name, reader) for name, reader in root.inner("walker").each()]
+        root.done()
+        if len(found) != 1:
+            raise RuleError(f"{named}: walker: {len(found)} walkers; keep the one [walker.NAME] that is to walk")
+        return found[0]
+    if named not in _walkers():
+        raise RuleError(f"There is no walker “{named}”. Choose one of: {', '.join(_walkers())}; or a file of your own (my.toml).")
+    return _walkers()[named]

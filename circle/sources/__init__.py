@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import geopandas as gpd
@@ -34,13 +34,16 @@ class Place:
     Attributes
     ----------
     ways
-        One row per stretch of walkable way: `way`, `name`, `class`, `access`, `forward`, `backward`, `square`, `count` (its points).
+        One row per stretch of walkable way: `way`, `name`, `class`, `access`, `forward`, `backward`, `square`, `raised`, `road`, `stop` (as
+        in `rules.Passage`), `count` (its points).
     vertices
         One row per point of those ways, in order: `node` (OSM id), `lon`, `lat`.
     buildings, facilities, zones, background
         As declared in rules/tables; `buildings` also with the column `starts_walk`.
     doors
         Entrances: `id`, `home`, `visit`, point.
+    stops
+        Nodes at which one waits: `node`, `kind` (`signals`, `elevator`).
     extent
         West, south, east, north of the data in degrees; `extent_from` is `header` or `data`.
     """
@@ -57,6 +60,7 @@ class Place:
     data_date: str | None
     synthetic: bool
     findings: Findings
+    stops: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"node": np.empty(0, dtype=np.int64), "kind": []}))
 
     @property
     def plane(self) -> Plane:
@@ -128,6 +132,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
         data_date=extract.data_date,
         synthetic=extract.synthetic,
         findings=findings,
+        stops=pd.DataFrame({"node": np.asarray(extract.stop_refs, dtype=np.int64), "kind": pd.Categorical(extract.stop_kinds)}),
     )
 
 
@@ -185,6 +190,9 @@ def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> 
             "forward": judged("forward"),
             "backward": judged("backward"),
             "square": judged("area"),
+            "raised": judged("raised"),
+            "road": pd.Categorical(judged("road")),
+            "stop": pd.Categorical(judged("stop")),
             "count": counts[walkable],
         }
     )
@@ -203,11 +211,15 @@ def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> 
                 "forward": True,
                 "backward": True,
                 "square": True,
+                "raised": [p.raised for _, p, _ in rings],
+                "road": "",
+                "stop": "",
                 "count": [len(ring) for _, _, ring in rings],
             }
         )
-        ways = pd.concat([ways.astype({"name": object, "class": object, "access": object}), more], ignore_index=True)
-        ways = ways.astype({"name": "category", "class": "category", "access": pd.CategoricalDtype(list(rules.ACCESS))})
+        words = ("name", "class", "road", "stop")
+        ways = pd.concat([ways.astype(dict.fromkeys((*words, "access"), object)), more], ignore_index=True)
+        ways = ways.astype(dict.fromkeys(words, "category") | {"access": pd.CategoricalDtype(list(rules.ACCESS))})
         points = pd.DataFrame([point for _, _, ring in rings for point in ring], columns=["node", "lon", "lat"])
         vertices = pd.concat([vertices, points], ignore_index=True)
     return ways, vertices

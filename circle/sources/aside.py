@@ -21,7 +21,7 @@ from pathlib import Path
 from circle.sources import drawings, osm
 
 LARGE = 8_000_000  # bytes of PBF from which a second process saves more than its start costs
-STREETS = ("combos", "walk_id", "walk_combo", "walk_name", "walk_wkb", "walk_refs")
+STREETS = ("combos", "walk_id", "walk_combo", "walk_name", "walk_wkb", "walk_refs", "stop_refs", "stop_kinds")
 
 
 def worthwhile(path: Path) -> bool:

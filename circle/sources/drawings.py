@@ -175,6 +175,7 @@ def restore(extract: Extract) -> None:
     """Give the objects of a drawing their own ids again."""
     extract.walk_id[:] = map(_own, extract.walk_id)
     extract.walk_refs = array("q", [_own(ref) for ref in extract.walk_refs])
+    extract.stop_refs = array("q", [_own(ref) for ref in extract.stop_refs])
     extract.building_id[:] = map(_own, extract.building_id)
     extract.building_outers[:] = map(_own, extract.building_outers)
     extract.building_relations = {_own(n): (tags, [_own(way) for way in ways]) for n, (tags, ways) in extract.building_relations.items()}

@@ -49,6 +49,7 @@ class Extract:
     """What one pass over a file brought.
 
     `walk_*`: one entry per street: id, code of its tag combination (`combos`), name, WKB line; node ids one street after the other.
+    `stop_*`: nodes at which one waits (signals, elevators) and for what.
     `building_*`: one entry per building: OSM number, way or relation, `(use, name, house number, storeys, all tags or None)`, WKB; tags
     are None where the first four and an address are all there is.
     `building_relations`: tags and member ways of every building relation; `member_lines`: the lines of those that libosmium could not
@@ -69,6 +70,8 @@ class Extract:
     building_relations: dict[int, tuple[BuildingTags, list[int]]] = field(default_factory=dict)
     member_lines: dict[int, str] = field(default_factory=dict)
     area_relations: dict[int, tuple[dict[str, str], list[int]]] = field(default_factory=dict)
+    stop_refs: array[int] = field(default_factory=lambda: array("q"))
+    stop_kinds: list[str] = field(default_factory=list)
     square_rings: list[tuple[int, int, list[list[tuple[int, float, float]]]]] = field(default_factory=list)
     points: list[Shape] = field(default_factory=list)
     lines: list[Shape] = field(default_factory=list)
@@ -184,7 +187,8 @@ class _Reader:
         asked = {*self.anchors, *BACKGROUND_KEYS}
         self.asked = frozenset(asked)
         self.other_keys = tuple(sorted(asked - {"highway"}))
-        self.point_keys = tuple(dict.fromkeys(("highway", *NODE_KEYS, *sorted(set(self.anchors) - {"building"}))))
+        self.stop_keys = tuple(rules.stop_values())
+        self.point_keys = tuple(dict.fromkeys((*self.stop_keys, *NODE_KEYS, *sorted(set(self.anchors) - {"building"}))))
         self.shape_keys = sorted({*asked, *self.walk_base, "building", "highway"})
 
     def run(self) -> Extract:
@@ -286,6 +290,9 @@ class _Reader:
 
     def _node(self, node: Any) -> None:
         found, _ = tag_reader.asked(node.tags, self.point_keys)
+        if self.streets and not found.keys().isdisjoint(self.stop_keys) and (kind := rules.stop(found)):
+            self.out.stop_refs.append(node.id)
+            self.out.stop_kinds.append(kind)
         offers = self._offers(found)
         if not offers and found.keys().isdisjoint(NODE_KEYS):
             return

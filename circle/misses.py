@@ -1,0 +1,179 @@
+"""Near-misses: paths that end just short of another one, in the open or with a wall or building between.
+
+Takes: a network's nodes, edges and lines, and what may stand between.   Gives: one row for each loose end, with the gap and the way round.
+Never: joins anything: a planner decides whether the map is wrong or the wall is real.
+
+A loose end is a node at which one passable edge ends. It is listed with the nearest other path if the gap is small and the walk round is
+long. With nothing between, that is mostly a mistake of the map. With a wall or a house right at the loose end, it is a gate that is not
+mapped, or one that could be opened: a candidate for a new link.
+"""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from circle import patches, rules
+from circle.projection import Plane
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+Shapes = NDArray[np.object_]
+
+KINDS = ("end", "path", "wall", "building")
+BACK_M = 1.0  # a loose end may lie on the wall: what stands between is asked from a little way back along its own path
+SAME_M = 0.01
+
+
+def find(
+    nodes: pd.DataFrame, edges: pd.DataFrame, lines: Shapes, plane: Plane, walls: Shapes | None = None, buildings: Shapes | None = None
+) -> gpd.GeoDataFrame:
+    """Loose ends that nearly meet another path.
+
+    Parameters
+    ----------
+    nodes, edges, lines, plane
+        Of a `network.Network`. Not written to.
+    walls, buildings
+        What may stand between, on the plane.
+
+    Returns
+    -------
+    One row per loose end, nearest other path only: `kind` (`end`: another loose end; `path`: the middle of a path; `wall`, `building`: one
+    of these stands between, and the loose end is at it), `node`, `way`, `edge` of the loose end, `other_node` (0 in the middle of an edge),
+    `other_way`, `other_edge`, `other_offset_m` (from `u`), `distance_m` (the gap), `around_m` (the walk from one side to the other; `inf`
+    where it is longer than is looked for), `geometry` (the gap, WGS 84). Sorted by node. Of two loose ends that miss each other, one row.
+    """
+    rule = rules.settings("near_misses")
+    loose, mine = _loose(nodes, edges)
+    x, y = plane.forward(nodes["lon"].to_numpy()[loose], nodes["lat"].to_numpy()[loose])
+    points = shapely.points(x, y)
+    units = plane.units_per_metre(y)
+    passable = np.flatnonzero(_passable(edges))
+    reach = rule["across_m"] * units
+    end, hit = shapely.STRtree(lines[passable]).query(shapely.box(x - reach, y - reach, x + reach, y + reach))
+    hit = passable[hit]
+    other = hit != mine[end]
+    raised = edges["raised"].to_numpy()
+    other &= raised[hit] == raised[mine[end]]  # a bridge overhead is not near
+    end, hit = end[other], hit[other]
+    gaps = shapely.shortest_line(points[end], lines[hit])
+    gap = shapely.length(gaps) / units[end]
+    near = gap <= rule["across_m"]
+    end, hit, gaps, gap = end[near], hit[near], gaps[near], gap[near]
+    between = _between(points[end], _sight(lines[mine[end]], points[end], gaps, units[end]), units[end], walls, buildings)
+    stands = between >= 0
+    kept = (stands | ((between == -1) & (gap <= rule["open_m"]))) & (gap > 0)
+    end, hit, gaps, gap, between = end[kept], hit[kept], gaps[kept], gap[kept], between[kept]
+    there = shapely.line_locate_point(lines[hit], shapely.get_point(gaps, -1), normalized=True)
+    around = _around(edges, lines, plane, (loose[end], hit, there))
+    far = np.flatnonzero(around >= np.maximum(rule["around_m"], rule["around_times"] * gap))
+    far = far[np.lexsort((hit[far], gap[far], end[far]))]
+    far = far[np.r_[True, end[far][1:] != end[far][:-1]]] if len(far) else far
+    end, hit = end[far], hit[far]
+    return _table(nodes, edges, lines, plane, (loose[end], mine[end], hit, gaps[far], gap[far], between[far], around[far]))
+
+
+def _passable(edges: pd.DataFrame) -> Bools:
+    return np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
+
+
+def _loose(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Ints, Ints]:
+    """Nodes at which one passable edge ends, and that edge."""
+    passable = np.flatnonzero(_passable(edges))
+    ends = np.r_[edges["u_index"].to_numpy()[passable], edges["v_index"].to_numpy()[passable]]
+    loose = np.flatnonzero(np.bincount(ends, minlength=len(nodes)) == 1)
+    edge = np.full(len(nodes), -1, dtype=np.intp)
+    edge[ends] = np.r_[passable, passable]
+    return loose, edge[loose]
+
+
+def _sight(own: Shapes, points: Shapes, gaps: Shapes, units: Floats) -> Shapes:
+    """Straight lines from a little before each loose end, on its own path, to the far side of the gap."""
+    starts_there = shapely.distance(shapely.get_point(own, 0), points) <= shapely.distance(shapely.get_point(own, -1), points)
+    back = np.minimum(BACK_M * units, shapely.length(own) / 2)
+    begin = shapely.line_interpolate_point(own, np.where(starts_there, back, shapely.length(own) - back))
+    ends = np.stack([shapely.get_coordinates(begin), shapely.get_coordinates(shapely.get_point(gaps, -1))], axis=1)
+    return np.asarray(shapely.linestrings(ends)) if len(ends) else gaps
+
+
+def _between(points: Shapes, gaps: Shapes, units: Floats, walls: Shapes | None, buildings: Shapes | None) -> Ints:
+    """What stands in each gap and at its loose end: 0 a wall, 1 a building, −1 nothing, −2 something that is not at the loose end."""
+    out = np.full(len(gaps), -1, dtype=np.intp)
+    at = rules.settings("near_misses")["at_m"] * units
+    for number, shapes in ((1, buildings), (0, walls)):
+        if shapes is None or not len(shapes) or not len(gaps):
+            continue
+        gap, shape = shapely.STRtree(shapes).query(gaps, predicate="intersects")
+        near = shapely.distance(points[gap], shapes[shape]) <= at[gap]
+        crossed = np.zeros(len(gaps), dtype=bool)
+        crossed[gap] = True
+        out[crossed & (out == -1)] = -2
+        out[gap[near]] = number
+    return out
+
+
+def _around(edges: pd.DataFrame, lines: Shapes, plane: Plane, pairs: tuple[Ints, Ints, Floats]) -> Floats:
+    """Metres to walk from each loose end to a place on another edge (a share of its line); `inf` beyond what is looked for."""
+    node, hit, share = pairs
+    if not len(node):
+        return np.empty(0)
+    rule = rules.settings("near_misses")
+    u, v, length = (edges[name].to_numpy() for name in ("u_index", "v_index", "length_m"))
+    cost = np.where(_passable(edges), length, np.inf)
+    starts, patch = np.unique(node, return_inverse=True)
+    spot = _spots(edges, lines, starts)
+    margin = rule["look_m"] * plane.units_per_metre(spot[:, 1])
+    boxes = shapely.box(spot[:, 0] - margin, spot[:, 1] - margin, spot[:, 0] + margin, spot[:, 1] + margin)
+    asked = (np.r_[patch, patch], np.r_[u[hit], v[hit]])
+    found = patches.distances((u, v, cost), shapely.STRtree(lines), boxes, starts, asked, limit=2 * rule["look_m"])
+    half = len(node)
+    return np.asarray(np.minimum(found[:half] + share * length[hit], found[half:] + (1 - share) * length[hit]))
+
+
+def _spots(edges: pd.DataFrame, lines: Shapes, nodes: Ints) -> Floats:
+    """Plane coordinates of nodes, from the ends of edges."""
+    place = np.zeros((int(max(edges["u_index"].max(), edges["v_index"].max())) + 1, 2))
+    for name, point in (("u_index", 0), ("v_index", -1)):
+        place[edges[name].to_numpy()] = shapely.get_coordinates(shapely.get_point(lines, point))
+    return np.asarray(place[nodes])
+
+
+def _table(
+    nodes: pd.DataFrame, edges: pd.DataFrame, lines: Shapes, plane: Plane, found: tuple[Ints, Ints, Ints, Shapes, Floats, Ints, Floats]
+) -> gpd.GeoDataFrame:
+    node, mine, hit, gaps, gap, between, around = found
+    u, v = edges["u_index"].to_numpy(), edges["v_index"].to_numpy()
+    ends = np.bincount(np.r_[u[_passable(edges)], v[_passable(edges)]], minlength=len(nodes))
+    share = shapely.line_locate_point(lines[hit], shapely.get_point(gaps, -1), normalized=True)
+    length = edges["length_m"].to_numpy()[hit]
+    at = np.where(share * length <= SAME_M, u[hit], np.where((1 - share) * length <= SAME_M, v[hit], -1))
+    loose = (at >= 0) & (ends[at] == 1)
+    ids = nodes["node"].to_numpy()
+    way = edges["way"].to_numpy()
+    lon, lat = plane.backward(*shapely.get_coordinates(gaps).T)
+    kind = np.where(between == 1, 3, np.where(between == 0, 2, np.where(loose, 0, 1)))
+    table = gpd.GeoDataFrame(
+        {
+            "kind": np.asarray(KINDS, dtype=object)[kind],
+            "node": ids[node],
+            "way": way[mine],
+            "edge": mine,
+            "other_node": np.where(at >= 0, ids[at], 0),
+            "other_way": way[hit],
+            "other_edge": hit,
+            "other_offset_m": share * length,
+            "distance_m": gap,
+            "around_m": around,
+        },
+        geometry=shapely.linestrings(np.column_stack([lon, lat]).reshape(-1, 2, 2)),
+        crs="EPSG:4326",
+    )
+    pairs = pd.MultiIndex.from_arrays([table["node"], table["other_node"]])
+    back = pd.MultiIndex.from_arrays([table["other_node"], table["node"]])
+    twice = pairs.isin(back) & (table["node"] > table["other_node"]).to_numpy()
+    return table[~twice].sort_values(["node", "other_edge"], kind="stable").reset_index(drop=True)
