@@ -6,8 +6,8 @@ Never: ties to a node, takes the middle of a building for its door, or leaves a 
 A shape is tied to the nearest point of **each** of several edges within reach, and the search then takes whichever makes the least total:
 the nearest path often leads the wrong way. Where no edge is within reach the circle widens; the leg is counted all the same, and flagged.
 Edges on an island of the network are taken only where no connected edge lies within `connected_reach_m`. A bridge, tunnel or other floor is
-not where the houses beside it stand: they are tied to it only where the ground offers nothing; a facility only where it is nearest. Nobody
-boards a ferry or an elevator between its ends.
+not where the houses beside it stand: they are tied to it only where the ground as near offers nothing; a facility only where it is nearest.
+Nobody boards a ferry or an elevator between its ends.
 """
 
 from __future__ import annotations
@@ -171,8 +171,11 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     lines = network.lines
     passable &= network.edges["midway"].to_numpy()
     raised = network.edges["raised"].to_numpy() & (not every)
-    connected, isolated = np.flatnonzero(passable & ~island & ~raised), np.flatnonzero(passable & island & ~raised)
-    above = np.flatnonzero(passable & raised & ~island)
+    sets = {
+        "ground": np.flatnonzero(passable & ~island & ~raised),
+        "above": np.flatnonzero(passable & ~island & raised),
+        "island": np.flatnonzero(passable & island),
+    }
     near = [rule["reach_m"] * 2**step for step in range(12) if rule["reach_m"] * 2**step < rule["connected_reach_m"]] + [
         rule["connected_reach_m"]
     ]
@@ -181,14 +184,16 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     ]
     waiting = np.arange(len(shapes))
     found: list[Links] = []
-    for edges, rings in ((connected, near), (above, near), (isolated, near), (connected, far)):
-        tree = shapely.STRtree(lines[edges])
-        for reach in rings:
-            if not len(waiting) or not len(edges):
-                break
-            links = _within(shapes, waiting, lines, edges, tree, reach, network, every=every)
-            found.append(links)
-            waiting = np.setdiff1d(waiting, links.row, assume_unique=False)
+    trees = {name: (edges, shapely.STRtree(lines[edges])) for name, edges in sets.items()}
+    order = [(name, reach) for reach in near for name in ("ground", "above")]
+    order += [("island", reach) for reach in near] + [(name, reach) for reach in far for name in ("ground", "above")]
+    for name, reach in order:
+        edges, tree = trees[name]
+        if not len(waiting) or not len(edges):
+            continue
+        links = _within(shapes, waiting, lines, edges, tree, reach, network, every=every)
+        found.append(links)
+        waiting = np.setdiff1d(waiting, links.row, assume_unique=False)
     return _joined(found)
 
 

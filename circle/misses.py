@@ -3,9 +3,10 @@
 Takes: a network's nodes, edges and lines, and what may stand between.   Gives: one row for each loose end, with the gap and the way round.
 Never: joins anything: a planner decides whether the map is wrong or the wall is real.
 
-A loose end is a node at which one passable edge ends. It is listed with the nearest other path if the gap is small and the walk round is
-long. With nothing between, that is mostly a mistake of the map. With a wall or a house right at the loose end, it is a gate that is not
-mapped, or one that could be opened: a candidate for a new link.
+A loose end is a node at which one edge ends, and that one passable. It is listed with the nearest other path if the gap is small and the
+walk round is long. With nothing between, that is mostly a mistake of the map. With a wall right at the loose end, or a house between two
+loose ends, it is a gate or passage that is not mapped, or one that could be opened: a candidate for a new link. (A path that ends at a
+house mostly leads to its door.)
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def find(
     Returns
     -------
     One row per loose end, nearest other path only: `kind` (`end`: another loose end; `path`: the middle of a path; `wall`, `building`: one
-    of these stands between, and the loose end is at it), `node`, `way`, `edge` of the loose end, `other_node` (0 in the middle of an edge),
+    of these stands between, right at the loose end), `node`, `way`, `edge` of the loose end, `other_node` (0 in the middle of an edge),
     `other_way`, `other_edge`, `other_offset_m` (from `u`), `distance_m` (the gap), `around_m` (the walk from one side to the other; `inf`
     where it is longer than is looked for), `geometry` (the gap, WGS 84). Sorted by node. Of two loose ends that miss each other, one row.
     """
@@ -67,6 +68,8 @@ def find(
     end, hit, gaps, gap = end[near], hit[near], gaps[near], gap[near]
     between = _between(points[end], _sight(lines[mine[end]], points[end], gaps, units[end]), units[end], walls, buildings)
     stands = between >= 0
+    tips = np.isin(_node_at(edges, lines, hit, gaps), loose)
+    stands &= (between == 0) | tips
     kept = (stands | ((between == -1) & (gap <= rule["open_m"]))) & (gap > 0)
     end, hit, gaps, gap, between = end[kept], hit[kept], gaps[kept], gap[kept], between[kept]
     there = shapely.line_locate_point(lines[hit], shapely.get_point(gaps, -1), normalized=True)
@@ -78,17 +81,23 @@ def find(
     return _table(nodes, edges, lines, plane, (loose[end], mine[end], hit, gaps[far], gap[far], between[far], around[far]))
 
 
+def _node_at(edges: pd.DataFrame, lines: Shapes, hit: Ints, gaps: Shapes) -> Ints:
+    """The node at which each gap meets the other edge, or −1 in the middle of it."""
+    share = shapely.line_locate_point(lines[hit], shapely.get_point(gaps, -1), normalized=True)
+    u, v, length = (edges[name].to_numpy()[hit] for name in ("u_index", "v_index", "length_m"))
+    return np.where(share * length <= SAME_M, u, np.where((1 - share) * length <= SAME_M, v, -1))
+
+
 def _passable(edges: pd.DataFrame) -> Bools:
-    return np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
+    return np.asarray(np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy())))
 
 
 def _loose(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Ints, Ints]:
-    """Nodes at which one passable edge ends, and that edge."""
-    passable = np.flatnonzero(_passable(edges))
-    ends = np.r_[edges["u_index"].to_numpy()[passable], edges["v_index"].to_numpy()[passable]]
-    loose = np.flatnonzero(np.bincount(ends, minlength=len(nodes)) == 1)
-    edge = np.full(len(nodes), -1, dtype=np.intp)
-    edge[ends] = np.r_[passable, passable]
+    """Nodes at which one edge ends, a passable one, and that edge. A road given up for its sidewalk, or steps, still end there."""
+    ends = np.r_[edges["u_index"].to_numpy(), edges["v_index"].to_numpy()]
+    edge = np.zeros(len(nodes), dtype=np.intp)
+    edge[ends] = np.r_[np.arange(len(edges)), np.arange(len(edges))]
+    loose = np.flatnonzero((np.bincount(ends, minlength=len(nodes)) == 1) & _passable(edges)[edge])
     return loose, edge[loose]
 
 
@@ -147,12 +156,10 @@ def _table(
     nodes: pd.DataFrame, edges: pd.DataFrame, lines: Shapes, plane: Plane, found: tuple[Ints, Ints, Ints, Shapes, Floats, Ints, Floats]
 ) -> gpd.GeoDataFrame:
     node, mine, hit, gaps, gap, between, around = found
-    u, v = edges["u_index"].to_numpy(), edges["v_index"].to_numpy()
-    ends = np.bincount(np.r_[u[_passable(edges)], v[_passable(edges)]], minlength=len(nodes))
     share = shapely.line_locate_point(lines[hit], shapely.get_point(gaps, -1), normalized=True)
     length = edges["length_m"].to_numpy()[hit]
-    at = np.where(share * length <= SAME_M, u[hit], np.where((1 - share) * length <= SAME_M, v[hit], -1))
-    loose = (at >= 0) & (ends[at] == 1)
+    at = _node_at(edges, lines, hit, gaps)
+    loose = np.isin(at, _loose(nodes, edges)[0])
     ids = nodes["node"].to_numpy()
     way = edges["way"].to_numpy()
     lon, lat = plane.backward(*shapely.get_coordinates(gaps).T)

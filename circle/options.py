@@ -40,7 +40,15 @@ class Options:
         str, Told("A shipped standard (see `circle standards`) or your own TOML file. 标准名称或文件", ("-s",), file=True)
     ] = DEFAULT_STANDARD
     walker: Annotated[
-        str | None, Told("Who walks: adult, planning, elderly, stroller, wheelchair. Default: the standard's own. 步行者", ("-w",))
+        str | None,
+        Told(
+            "Who walks: adult, adult_waiting, planning, elderly, stroller, wheelchair, or your own TOML file. "
+            "Default: the standard's own. 步行者或文件",
+            ("-w",),
+        ),
+    ] = None
+    elevation: Annotated[
+        Path | None, Told("Elevation raster (GeoTIFF, metres): slopes slow the walk. Needs circle[elevation]. 高程栅格")
     ] = None
     out: Annotated[
         Path | None, Told("Folder to write; an older run there is replaced, anything else is not touched. 输出文件夹", ("-o",))

@@ -90,7 +90,7 @@ def _direction(lines: Shapes, at: Floats, units: Floats) -> Floats:
     ends = [shapely.get_coordinates(shapely.line_interpolate_point(lines, np.maximum(at + side, 0.0))) for side in (-half, half)]
     vector = ends[1] - ends[0]
     size = np.hypot(vector[:, 0], vector[:, 1])
-    return vector / np.where(size > 0, size, 1.0)[:, None]
+    return np.asarray(vector / np.where(size > 0, size, 1.0)[:, None])
 
 
 def _joined(edges: pd.DataFrame, lines: Shapes, plane: Plane, chosen: Ints, both_ways: Bools) -> Bools:

@@ -20,9 +20,10 @@ import shapely
 
 from circle import access, extent, gaps, linkage, network, referee, rules, schema, sources, summary
 from circle.clock import Clock, Say
-from circle.errors import Findings, RuleError
+from circle.errors import Findings
 from circle.options import Options
 from circle.result import Run
+from circle.sources import elevation
 from circle.standards import DEFAULT, Standard
 from circle.standards import load as load_standard
 from circle.units import minutes
@@ -55,11 +56,8 @@ class Study:
         said = options or Options()
         standard = said.standard if standard is None else standard
         chosen = standard if isinstance(standard, Standard) else load_standard(standard)
-        walkers = rules.walkers()
         name = walker or said.walker or chosen.walker
-        if name not in walkers:
-            raise RuleError(f"There is no walker “{name}”. Choose one of: {', '.join(walkers)}.")
-        return cls(Path(source), chosen, walkers[name], replace(said, standard=chosen.name, walker=name))
+        return cls(Path(source), chosen, rules.walker(name), replace(said, standard=chosen.name, walker=name))
 
 
 def run(
@@ -72,7 +70,7 @@ def run(
     source
         An OpenStreetMap file.
     standard, walker
-        Names, or a planner's own standard file.
+        Names, or a planner's own files.
     say
         Called with a stage's name and, while a file is read, the number of objects seen.
     options
@@ -99,10 +97,11 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
         with clock.stage("sources"):
             place = sources.read(study.source, services, progress=(lambda seen: say("sources", seen)) if say else None)
         with clock.stage("network"):
-            net = network.build(place.ways, place.vertices, place.plane, study.walker, place.findings)
+            net = _network(study, place)
             graph = access.Graph.of(net.edges, net.nodes)
         with clock.stage("linkage"):
             outlines = linkage.project(place.buildings.geometry.to_numpy(), net)
+            network.tell_near_misses(network.near_misses(net, buildings=outlines), place.findings)
             doors = linkage.project(place.doors.geometry.to_numpy(), net)
             starts, _ = linkage.starts(outlines, doors[place.doors["home"].to_numpy(dtype=bool)])
             mine = linkage.link(starts, net)
@@ -124,6 +123,8 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
             checked = referee.check(tables, tuple(services), study.walker.speed_m_per_s, sample=int(rule["sample"]), seed=SEED)
     counts = {"buildings": len(buildings), "facilities": len(place.facilities), "nodes": len(nodes), "edges": len(edges)}
     record = summary.record(study.source, study.standard, study.walker, place, counts, checked)
+    if study.options.elevation is not None:
+        record["inputs"].append(summary.file_row(study.options.elevation))
     made = Run(
         buildings=buildings,
         facilities=place.facilities,
@@ -140,6 +141,14 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
     for name, table in made.tables().items():
         schema.check(table, name, services, layers)
     return made
+
+
+def _network(study: Study, place: sources.Place) -> network.Network:
+    """The network of a place as this study's walker finds it: with his waits, and with slopes where an elevation raster is given."""
+    heights = None
+    if study.options.elevation is not None:
+        heights = elevation.read(Path(study.options.elevation), place.extent).heights
+    return network.build(place.ways, place.vertices, place.plane, study.walker, place.findings, stops=place.stops, heights=heights)
 
 
 def _said(options: Options) -> dict[str, Any]:

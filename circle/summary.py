@@ -21,6 +21,14 @@ ATTRIBUTION = "© OpenStreetMap contributors, ODbL 1.0"
 VERSIONS = ("circle", "geopandas", "shapely", "numpy", "pandas", "scipy", "osmium", "pyarrow", "networkx")
 
 
+SETTINGS = ("linkage", "households", "dedupe", "gaps", "sidewalks", "near_misses", "slopes")
+
+
+def file_row(path: Path) -> dict[str, Any]:
+    """A file that a run was made from, as its record names it."""
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": sources.digest(path)}
+
+
 def finding_table(findings: Findings) -> pd.DataFrame:
     """Findings as a run saves them (rules/tables/findings.csv)."""
     ordered = sorted(findings, key=lambda f: (f.code, f.id, f.detail))  # the same, however many processes read the file
@@ -72,15 +80,9 @@ def record(
         "standard": standard.as_dict(),
         "walker": walker.as_dict(),
         "inputs": [
-            {
-                "file": source.name,
-                "bytes": source.stat().st_size,
-                "sha256": sources.digest(source),
-                "data_date": place.data_date,
-                "synthetic": place.synthetic,
-            }
+            {**file_row(source), "data_date": place.data_date, "synthetic": place.synthetic},
         ],
-        "settings": {section: dict(rules.settings(section)) for section in ("linkage", "households", "dedupe", "gaps")},
+        "settings": {section: dict(rules.settings(section)) for section in SETTINGS},
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in VERSIONS}},
         "counts": counts,
         "check": {"sample": checked.sample, "worst_difference_s": checked.worst_difference_s},

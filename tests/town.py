@@ -299,13 +299,13 @@ class Town:
     def net(self, walker: str | rules.Walker = "adult") -> network.Network:
         """The network alone."""
         place = self.place()
-        return network.build(place.ways, place.vertices, place.plane, _walker(walker), place.findings)
+        return network.build(place.ways, place.vertices, place.plane, _walker(walker), place.findings, stops=place.stops)
 
     def measure(self, service: str = "shop", walker: str | rules.Walker = "adult", place: sources.Place | None = None) -> Measured:
         """Every building's walk to one service: network, linkage, access, and nothing else."""
         place = self.place() if place is None else place
         who = _walker(walker)
-        net = network.build(place.ways, place.vertices, place.plane, who, place.findings)
+        net = network.build(place.ways, place.vertices, place.plane, who, place.findings, stops=place.stops)
         graph = access.Graph.of(net.edges, net.nodes)
         doors = linkage.project(place.doors.geometry.to_numpy(), net)
         starts, _ = linkage.starts(linkage.project(place.buildings.geometry.to_numpy(), net), doors)
