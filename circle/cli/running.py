@@ -81,7 +81,7 @@ def _run(source: Path, options: Options) -> None:
     chosen = standards.load(options.standard)  # refused in a blink, before the geo stack is imported
     walker, out = options.walker, options.out
     assert out is not None  # noqa: S101 - both callers name it
-    if walker is not None and walker not in rules.walkers():
+    if walker is not None and not walker.lower().endswith(".toml") and walker not in rules.walkers():
         raise typer.BadParameter(f"there is no walker '{walker}'; choose one of {', '.join(rules.walkers())}", param_hint="--walker")
     started = time.perf_counter()
     published = not options.no_map

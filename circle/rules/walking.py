@@ -23,9 +23,9 @@ class Passage:
     Attributes: `walkable`; `way_class` (kind of way, see `walking.toml`; empty for what is no way at all); `access` (`public`;
     `destination`: for those who live or have business there; `private`: for those who live there; neither is a through-way for others);
     `forward` and `backward` (may one walk along the drawn direction, and against it; both false when not walkable); `area` (a square: cross
-    it, not only follow its outline); `raised` (on a bridge, in a tunnel or on another floor: its height is not the ground's, and houses beside
-    it are not on it); `road` (the class of the road, where `way_class` says only that its sidewalks are lines of their own); `stop` (what one
-    waits for on it: `signals`, `elevator`).
+    it, not only follow its outline); `raised` (on a bridge, in a tunnel or on another floor: its height is not the ground's, and houses
+    beside it are not on it); `road` (the class of the road, where `way_class` says only that its sidewalks are lines of their own); `stop`
+    (what one waits for on it: `signals`, `elevator`).
     """
 
     walkable: bool
