@@ -276,6 +276,27 @@ def details(saved: Saved, *, legs: bool = True) -> str:
     return pack.block({"n": len(table), "lists": lists}, sections, saved.level)
 
 
+def before(saved: Saved, other: Saved | None) -> str:
+    """Pack what another run said of the same buildings, in the order of the page: verdicts (4: not there) and minutes; or nothing."""
+    if other is None:
+        return pack.block({"n": 0})
+    ids = _text_column(other.buildings["building"])
+    row = pc.index_in(_text_column(saved.buildings["building"], saved.order), value_set=ids)
+    there = np.asarray(pc.is_valid(row))
+    rows = np.asarray(pc.fill_null(row, 0)).astype(np.int64)
+    sections: dict[str, bytes] = {}
+    for limit in other.run["standard"]["services"]:
+        s = limit["service"]
+        if s not in saved.services or not len(ids):
+            continue
+        verdict = _into(other.buildings[f"verdict_{s}"], VERDICTS, f"verdict_{s}")
+        minutes = _numbers(other.buildings[f"minutes_{s}"], np.inf)
+        packed = pack.hundredths(minutes, float(limit["limit_min"]), verdict == 0, verdict == 1)
+        sections[f"state_{s}"] = np.where(there, verdict[rows], len(VERDICTS)).astype(np.uint8).tobytes()
+        sections[f"minutes_{s}"] = pack.planes(np.where(there, packed[rows], 0).astype(np.uint16))
+    return pack.block({"n": len(saved.buildings)}, sections, saved.level)
+
+
 def facilities(saved: Saved) -> str:
     """Pack facilities in the order of the file: service, point, id, name."""
     table = saved.facilities

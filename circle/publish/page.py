@@ -58,7 +58,7 @@ def texts() -> dict[str, dict[str, dict[str, str]]]:
         return tomllib.load(file)
 
 
-def _shown(saved: blocks.Saved) -> dict[str, Any]:
+def _shown(saved: blocks.Saved, other: blocks.Saved | None) -> dict[str, Any]:
     """Pick what the page shows of the records. Timings stay behind: they would change its bytes from run to run."""
     run, summary = saved.run, saved.summary
     inputs = [{key: given.get(key) for key in ("file", "bytes", "sha256", "data_date", "synthetic")} for given in run.get("inputs", [])]
@@ -75,7 +75,15 @@ def _shown(saved: blocks.Saved) -> dict[str, Any]:
         "attribution": run.get("attribution", "© OpenStreetMap contributors, ODbL 1.0"),
         "summary": {key: summary.get(key, {}) for key in ("counts", "shares", "verdicts", "reasons", "fragile", "findings")},
         "extent": summary.get("extent"),
+        "before": None if other is None else {"name": _named(other), "shares": other.summary.get("shares", {}).get("all", {})},
     }
+
+
+def _named(other: blocks.Saved) -> str:
+    """What to call the run before: its scenario, or else the date of its data, or its folder."""
+    scenario = other.run.get("scenario")
+    dates = [str(given["data_date"])[:10] for given in other.run.get("inputs", []) if given.get("data_date")]
+    return str(scenario.get("name") or "") if isinstance(scenario, dict) else min(dates, default=other.folder.name)
 
 
 def _plain(value: Any) -> Any:
@@ -95,8 +103,8 @@ def _centre(saved: blocks.Saved) -> tuple[float, float]:
     return round((south + north) / 2, 6), round((west + east) / 2, 6)
 
 
-def html(run_folder: Path) -> str:
-    """Give the page of a saved run as text.
+def html(run_folder: Path, before: Path | None = None) -> str:
+    """Give the page of a saved run as text; with `before`, the folder of another run of the same place, it shows who gained and who lost.
 
     Raises
     ------
@@ -104,23 +112,25 @@ def html(run_folder: Path) -> str:
         The folder is not that of a finished run, or a table lacks a column; the message says which.
     """
     saved = blocks.load(Path(run_folder))
+    other = None if before is None else blocks.load(Path(before))
     leaflet_script, leaflet_style = _leaflet()
     script, style, body = _own()
     walkable = graph.available(saved)
     packed = {
-        "meta": pack.block(_plain(_shown(saved))),
+        "meta": pack.block(_plain(_shown(saved, other))),
         "buildings": blocks.buildings(saved),
         "details": blocks.details(saved, legs=not walkable),
         "facilities": blocks.facilities(saved),
         "background": blocks.background(saved, LESSER_WAYS, ways=not walkable),
         "zones": blocks.zones(saved),
+        "before": blocks.before(saved, other),
         "graph": graph.graph(saved) if walkable else pack.block({}),
     }
     parts = skeleton.Parts(scripts=(leaflet_script, script), styles=(leaflet_style, style), body=body, blocks=packed)
     return skeleton.render(parts, _centre(saved))
 
 
-def build(run_folder: Path, out: Path | None = None) -> Path:
+def build(run_folder: Path, out: Path | None = None, before: Path | None = None) -> Path:
     """Write the page of a saved run and return where it lies.
 
     Parameters
@@ -130,6 +140,9 @@ def build(run_folder: Path, out: Path | None = None) -> Path:
     out
         The file to write, `map.html` in the run's folder by default. It appears whole or not at all.
 
+    before
+        Folder of another run of the same place, to show gained, lost, same.
+
     Raises
     ------
     OutputError
@@ -138,7 +151,7 @@ def build(run_folder: Path, out: Path | None = None) -> Path:
         The folder is not that of a finished run.
     """
     target = Path(out) if out is not None else Path(run_folder) / "map.html"
-    page = html(run_folder)
+    page = html(run_folder, before)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         beside.write_text(page, encoding="utf-8", newline="\n")

@@ -46,6 +46,7 @@ function serviceRow(place, service, i) {
   if (k >= 0) notes.push(h("span", {}, parts("card.nearest", { name: named(goalName(place, k)) })));
   const leg = k >= 0 && oneLeg(place, i) === null ? legOf(place, service, i) : null;
   if (leg !== null) notes.push(h("span", {}, t("card.leg", { n: whole(leg) })));
+  if (service.other && service.other[i] !== NOT_THERE && service.otherMinutes[i] !== service.minutes[i]) notes.push(h("span", {}, t("card.before", { n: service.otherMinutes[i] === NO_PATH ? "–" : plain(service.otherMinutes[i] / 100) })));
   if (fragileOf(service, i)) notes.push(h("span", { class: "fragile", title: t("card.fragile_long") }, `${t("card.fragile")}: ${t("card.fragile_long")}`));
   return [
     h(
@@ -62,7 +63,7 @@ function serviceRow(place, service, i) {
 
 // The walk in words, leg by leg, made when somebody asks for it; and what the straight line would be.
 function wayOf(place, service, i) {
-  const details = h("details", { class: "way", on: { toggle: () => details.open && !details.lastChild.dataset?.legs && details.append(legsOf(place, service, i)) } }, h("summary", {}, t("card.way")));
+  const details = h("details", { class: "way", on: { toggle: () => details.open && details.children.length < 2 && details.append(legsOf(place, service, i)) } }, h("summary", {}, t("card.way")));
   return details;
 }
 

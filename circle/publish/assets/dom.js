@@ -2,7 +2,7 @@
 
 const ATTRIBUTES = new Set([
   "id", "class", "type", "for", "name", "value", "placeholder", "lang", "dir", "role", "scope", "tabindex", "title", "hidden", "checked", "colspan",
-  "autocomplete", "rel", "target",
+  "autocomplete", "rel", "target", "selected", "min", "max", "step",
 ]);
 
 function h(tag, attributes = {}, ...children) {

@@ -18,24 +18,31 @@ function makePassage(place, from, to) {
 
 const coordinate = (value) => String(Number(value.toFixed(6)));
 
-// s(tation)latitude,longitude,services as bits,name; p(assage)latitude,longitude,latitude,longitude; g(ate)number.
-function writeEdits({ stations, gates, passages }) {
+// s(tation)latitude,longitude,services as bits,name; p(assage)latitude,longitude,latitude,longitude; g(ate)number; v(elocity) in metres per
+// minute; l(imit)service,minutes.
+function writeEdits({ stations, gates, passages, speed, limits }) {
   const bits = (services) => services.reduce((sum, k) => sum + 2 ** k, 0);
   return [
     ...stations.map((s) => `s${coordinate(s.lat)},${coordinate(s.lng)},${bits(s.services)},${encodeURIComponent(s.name)}`),
     ...passages.map(({ ends: [a, b] }) => `p${[a.lat, a.lng, b.lat, b.lng].map(coordinate).join(",")}`),
     ...gates.map((gate) => `g${gate.id}`),
+    ...(speed ? [`v${plain(speed)}`] : []),
+    ...Object.entries(limits).map(([k, minutes]) => `l${k},${plain(minutes)}`),
   ].join(";");
 }
 
 // What cannot be read is left out.
 function readEdits(place, text) {
   const edits = emptyEdits();
-  if (!place.graph || !text) return edits;
+  if (!text) return edits;
   const number = "(-?\\d{1,3}(?:\\.\\d{1,7})?)";
   const station = new RegExp(`^s${number},${number},(\\d{1,15}),([^,;]{0,300})$`), passage = new RegExp(`^p${number},${number},${number},${number}$`);
   const fits = (lat, lng) => Math.abs(lat) <= 85 && Math.abs(lng) <= 180;
   for (const one of text.split(";").slice(0, MOST_EDITS)) {
+    const speed = /^v(\d{1,3}(?:\.\d{1,2})?)$/.exec(one), limit = /^l(\d{1,2}),(\d{1,2}(?:\.\d{1,2})?)$/.exec(one);
+    if (speed && Number(speed[1]) >= 20 && Number(speed[1]) <= 150) edits.speed = Number(speed[1]);
+    if (limit && place.model.services[limit[1]] && Number(limit[2]) > 0) edits.limits[Number(limit[1])] = Number(limit[2]);
+    if (!place.graph) continue;
     let found = station.exec(one);
     if (found && fits(found[1], found[2])) {
       const services = place.model.services.map((s) => s.index).filter((k) => Math.floor(Number(found[3]) / 2 ** k) % 2);

@@ -234,10 +234,10 @@ function nearestOn(graph, e, px, py, metreX, metreY) {
 // What a search knows of every place: time to the nearest goal, which goal, and the place to walk to next (−1: leave for the goal).
 function makeField(graph) {
   const places = graph.places + graph.spots.length;
-  return { time: new Int32Array(places).fill(FAR), goal: new Int32Array(places).fill(-1), next: new Int32Array(places).fill(-1), ties: new Map() };
+  return { time: new Int32Array(places).fill(FAR), goal: new Int32Array(places).fill(-1), next: new Int32Array(places).fill(-1), ties: new Map(), tied: new Uint8Array(graph.edges) };
 }
 
-const copyField = ({ time, goal, next, ties }) => ({ time: time.slice(), goal: goal.slice(), next: next.slice(), ties: new Map(ties) });
+const copyField = ({ time, goal, next, ties, tied }) => ({ time: time.slice(), goal: goal.slice(), next: next.slice(), ties: new Map(ties), tied: tied.slice() });
 
 // A heap of places by time, in two arrays that grow.
 function makeHeap() {
@@ -304,6 +304,7 @@ function spread(graph, field, goals) {
       const e = tie.edge;
       // what lets no visitors in is reached by its own residents alone; on an open way nobody is kept out
       const into = one.visitors === false && !(flags[e] & OPEN) ? startPlace : goalPlace;
+      field.tied[e] = 1;
       field.ties.set(e, [...(field.ties.get(e) || []), { ...tie, goal: one.goal }]);
       reach(into(graph, e, graph.u[e]), tie.leg + part(tie.share, graph.forward[e]), one.goal, -1);
       reach(into(graph, e, graph.v[e]), tie.leg + part(1 - tie.share, graph.backward[e]), one.goal, -1);
@@ -347,8 +348,8 @@ function walkFrom(graph, field, k) {
   walkOf.way = byU <= byV ? 0 : 1;
   walkOf.goal = field.goal[byU <= byV ? u : v];
   walkOf.tie = null;
-  const ties = field.ties.get(e);
-  if (ties) {
+  if (field.tied[e]) {
+    const ties = field.ties.get(e);
     for (const tie of ties) {
       const apart = tie.share - share;
       const cost = tie.leg + (apart >= 0 ? part(apart, graph.forward[e]) : part(-apart, graph.backward[e]));

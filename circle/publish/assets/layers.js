@@ -34,8 +34,19 @@ function tileLayer(place, name, paint) {
   });
   const layer = new Layer({ tileSize: TILE, updateWhenZooming: false, keepBuffer: 1, minZoom: 5, maxZoom: 21, noWrap: true, className: `sheet-${name}`, pane: "tilePane" });
   layer.on("tileunload", (event) => tiles.delete(event.tile));
-  // in place: tiles that are thrown away and made anew would flash
-  layer.repaint = () => tiles.forEach((draw) => draw());
+  // in place: tiles that are thrown away and made anew would flash. What is seen comes first, the rim when that stands.
+  let later = 0;
+  layer.repaint = () => {
+    clearTimeout(later);
+    const frame = place.map.getContainer().getBoundingClientRect();
+    const unseen = [];
+    tiles.forEach((draw, canvas) => {
+      const box = canvas.getBoundingClientRect();
+      if (box.right > frame.left && box.left < frame.right && box.bottom > frame.top && box.top < frame.bottom) draw();
+      else unseen.push([canvas, draw]);
+    });
+    later = setTimeout(() => unseen.forEach(([canvas, draw]) => tiles.has(canvas) && draw()), 30);
+  };
   return layer;
 }
 

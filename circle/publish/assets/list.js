@@ -17,22 +17,41 @@ function buildingButton(place, i, ...more) {
 function renderList(place) {
   const { model, theme } = place;
   const service = typeof theme === "number" ? model.services[theme] : null;
-  const { rows, total } = worstBuildings(model, LIST_ROWS, service);
+  const { rows, total } = worstBuildings(model, LIST_ROWS, service, place.order, zoneColumn(place));
   const row = (i) => {
     const lacking = model.services.filter((s) => isGap(verdictOf(s, i)) && (!service || s === service));
     const signs = h("span", { class: "item-signs" }, lacking.map((s) => h("span", { class: "unseen" }, `${label(s.label)} `)), lacking.map((s) => signElement(s, language)));
-    return h("li", {}, buildingButton(place, i, signs, h("span", { class: "item-over" }, overText(lacking, i))));
+    return h("li", {}, buildingButton(place, i, more(i), signs, h("span", { class: "item-over" }, overText(lacking, i))));
   };
   // what one sees first comes first; the rest follows when the map stands
+  const more = (i) => (place.order === "households" ? h("span", { class: "item-note" }, t("list.households", { n: whole(model.households[i] / 10) })) : null);
   const items = h("ol", { class: "items" }, rows.slice(0, FIRST_ROWS).map(row));
   setTimeout(() => items.isConnected && items.append(...rows.slice(FIRST_ROWS).map(row)), 60);
   fill(
     "list",
     h("div", { class: "row" }, h("h2", { id: "list-title" }, t("list.title"), " ", h("span", { class: "count" }, whole(total))), total ? h("button", { type: "button", class: "quiet", on: { click: () => download(place) } }, t("list.download")) : null),
-    h("p", { class: "note" }, total ? (service ? t("list.sorted_service", { label: label(service.label) }) : t("list.sorted")) : t("list.none")),
+    total ? orderSwitch(place) : null,
+    h("p", { class: "note" }, total ? (service ? t("list.of_service", { label: label(service.label) }) : t("list.choose")) : t("list.none")),
     items,
     total > rows.length ? h("p", { class: "note" }, t("list.rest", { n: whole(total - rows.length) })) : null,
   );
+}
+
+// Column of the buildings that says their zone of the layer that is shown.
+function zoneColumn(place) {
+  if (!place.zoneLayer || !place.model.details) return null;
+  const column = place.zoneLayer === "compound" ? "compound" : `zone_${place.zoneLayer}`;
+  return place.model.details.columns[column] ? column : null;
+}
+
+function orderSwitch(place) {
+  const orders = ["gaps", "excess", "households", ...(zoneColumn(place) ? ["zone"] : [])];
+  const choose = (event) => {
+    place.order = event.target.value;
+    renderList(place);
+    document.getElementById("list-order").focus();
+  };
+  return h("p", { class: "order" }, h("label", { for: "list-order" }, t("list.order")), h("select", { id: "list-order", on: { change: choose } }, orders.map((key) => h("option", { value: key, selected: place.order === key }, t(`list.by_${key}`)))));
 }
 
 function overText(lacking, i) {

@@ -3,7 +3,7 @@
 const place = {
   map: map_main, meta: null, model: null, facilities: null, background: null, zones: null,
   theme: "gaps", unit: "buildings", everything: false, lang: "zh", building: -1, facility: -1,
-  classes: null, counts: null, labels: null, graph: null, edits: emptyEdits(), shares: null,
+  classes: null, counts: null, labels: null, graph: null, order: "gaps", edits: emptyEdits(), shares: null,
 };
 
 const themeName = (p, theme) => (typeof theme === "number" ? p.model.services[theme].key : theme);
@@ -48,6 +48,7 @@ place.setTheme = (theme) => {
 place.setUnit = (unit) => {
   place.unit = unit;
   renderThemes(place);
+  renderZones(place);
   document.querySelector('#themes .switch [aria-pressed="true"]').focus();
 };
 
@@ -60,6 +61,7 @@ place.setEverything = (everything) => {
 
 place.setZoneLayer = (layer) => {
   place.zoneLayer = layer;
+  if (place.order === "zone") renderList(place);
   place.labels = null;
   place.layers.all.forEach((sheet) => sheet.repaint());
   renderZones(place);
@@ -212,6 +214,7 @@ function readAddress() {
 }
 
 function readTheme(name) {
+  if (!name && place.meta.before) return "change";
   if (name === "furthest" || (name === "change" && canCompare(place))) return name;
   const service = place.model.services.find((s) => s.key === name);
   return service ? service.index : "gaps";
@@ -338,7 +341,7 @@ const frame = () => new Promise((resolve) => requestAnimationFrame(() => resolve
 
 async function open() {
   document.documentElement.dataset.scheme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-  const blocks = Object.fromEntries(["meta", "buildings", "facilities", "background", "graph", "zones", "details"].map((name) => [name, readBlock(name)]));
+  const blocks = Object.fromEntries(["meta", "buildings", "facilities", "background", "graph", "zones", "before", "details"].map((name) => [name, readBlock(name)]));
   // one that fails is reported where it is awaited below
   Object.values(blocks).forEach((block) => block.catch(() => {}));
   place.meta = (await blocks.meta).header;
@@ -360,12 +363,14 @@ async function open() {
   renderLegend(place);
   await frame();
   readDetails(await blocks.details, place.model);
+  readBefore(await blocks.before, place.model);
   nameZones(place.zones, place.model.details);
   listen();
   startPlan(place);
   if (wanted.edits) setEdits(place, readEdits(place, wanted.edits), { keep: false });
-  if (wanted.theme === "change" && canCompare(place)) place.theme = "change";
+  if (place.theme !== "change" && readTheme(wanted.theme) === "change") place.theme = "change";
   reclassify();
+  if (place.theme === "change") place.layers.buildings.repaint();
   renderAll();
   place.opened = true;
   if (wanted.building) {
@@ -376,6 +381,19 @@ async function open() {
   await frame();
   document.documentElement.dataset.ready = performance.now().toFixed(0);
   say(t("page.ready"));
+  if (place.graph) warm(0);
+}
+
+// While nobody waits, the searches are made that a first station would wait for.
+function warm(k) {
+  const service = place.model.services[k];
+  if (!service) return;
+  const next = () => {
+    baseOf(place, service);
+    warm(k + 1);
+  };
+  if (window.requestIdleCallback) requestIdleCallback(next, { timeout: 4000 });
+  else setTimeout(next, 100);
 }
 
 open().catch((error) => {

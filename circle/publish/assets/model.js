@@ -87,13 +87,13 @@ function classify(model, theme, everything) {
 const CHANGE_GAINED = 0, CHANGE_BETTER = 1, CHANGE_SAME = CLASS_UNCOUNTED, CHANGE_GAP = 2, CHANGE_WORSE = 3, CHANGE_LOST = 4;
 
 function classifyChange(model, everything, cls, dotted) {
-  const before = (service, i) => (service.other || service.run?.state || service.state)[i] & 3;
   for (let i = 0; i < model.n; i++) {
     cls[i] = CHANGE_SAME;
     if (!everything && !(model.flags[i] & 1)) continue;
     let was = 0, now = 0, wasOpen = 0, nowOpen = 0;
     for (const service of model.services) {
-      const [a, b] = [before(service, i), service.state[i] & 3];
+      const b = service.state[i] & 3;
+      const a = service.other ? (service.other[i] === NOT_THERE ? b : service.other[i]) : (service.run?.state || service.state)[i] & 3;
       was += isGap(a);
       now += isGap(b);
       wasOpen += a === UNMAPPED;
@@ -166,8 +166,9 @@ function excessOf(model, i) {
 }
 
 // The `most` worst counted buildings: number of gaps, then minutes too many, then the order of the page. Gives rows and how many there are.
-function worstBuildings(model, most, service = null) {
+function worstBuildings(model, most, service = null, order = "gaps", column = null) {
   const keys = new Float64Array(model.n);
+  const zones = column ? model.details.columns[column] : null;
   let total = 0;
   for (let i = 0; i < model.n; i++) {
     if (!(model.flags[i] & 1)) continue;
@@ -181,11 +182,14 @@ function worstBuildings(model, most, service = null) {
       if (gaps) key = gaps * 1e7 + Math.min(excessOf(model, i), 9e6);
     }
     if (key > 0) {
+      if (order === "households") key = model.households[i] * 1e3 + Math.min(key / 1e5, 999);
+      if (order === "excess" && !service) key = excessOf(model, i);
+      if (order === "zone" && zones) key = key / 1e9 + (zones[i] ? 1e6 - zones[i] : 0) + 1;
       keys[i] = key;
       total++;
     }
   }
-  const least = total > most ? keys.slice().sort()[model.n - most] : 0;
+  const least = total > most ? nthLargest(keys.filter((key) => key > 0), most) : 0;
   const rows = [], equal = [];
   for (let i = 0; i < model.n; i++) {
     if (keys[i] > least) rows.push(i);
@@ -194,6 +198,41 @@ function worstBuildings(model, most, service = null) {
   rows.sort((a, b) => keys[b] - keys[a] || a - b);
   rows.push(...equal);
   return { rows: rows.slice(0, most), total };
+}
+
+// The n-th largest of many numbers, without sorting them all. The array is shuffled.
+function nthLargest(values, n) {
+  let low = 0, high = values.length - 1;
+  const target = n - 1;
+  while (low < high) {
+    const pivot = values[(low + high) >> 1];
+    let a = low, b = high;
+    while (a <= b) {
+      while (values[a] > pivot) a++;
+      while (values[b] < pivot) b--;
+      if (a <= b) {
+        [values[a], values[b]] = [values[b], values[a]];
+        a++;
+        b--;
+      }
+    }
+    if (target <= b) high = b;
+    else if (target >= a) low = a;
+    else break;
+  }
+  return values[target];
+}
+
+// The run before, building by building: verdicts, or that it was not there; minutes as hundredths.
+const NOT_THERE = 4;
+
+function readBefore({ header, sections }, model) {
+  if (!header.n) return;
+  for (const service of model.services) {
+    if (!sections[`state_${service.key}`]) continue;
+    service.other = sections[`state_${service.key}`];
+    service.otherMinutes = planes(sections[`minutes_${service.key}`], header.n);
+  }
 }
 
 // Minutes as text: one decimal, two where one would contradict the verdict.

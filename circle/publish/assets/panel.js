@@ -44,6 +44,7 @@ function renderHeadline(place) {
     h("p", { class: "kpi" }, h("strong", {}, percent(buildings)), h("span", { class: "kpi-text" }, t(key, { met: whole(buildings.met), counted: whole(buildings.counted), n: countWord(services) }))),
     stack(buildings, t("share.of_buildings", wholeAll(buildings))),
     anyEdits(place.edits) ? h("p", { class: "kpi-change" }, planResult(place)) : null,
+    meta.before && place.model?.details ? h("p", { class: "kpi-change" }, t("share.before", { before: percent(meta.before.shares.buildings), now: percent(buildings), name: meta.before.name })) : null,
     households?.counted ? h("p", { class: "kpi-more" }, t("share.households", { share: percent(households), ...wholeAll(households) })) : null,
     buildings.unmapped ? h("p", { class: "kpi-more" }, t("share.unmapped", { n: whole(buildings.unmapped), share: percent({ met: buildings.unmapped, counted: buildings.counted }) })) : null,
     buildings.fragile ? h("p", { class: "kpi-more" }, t("share.fragile", { n: whole(buildings.fragile), share: percent({ met: buildings.fragile, counted: buildings.counted }) })) : null,
@@ -82,7 +83,7 @@ function renderThemes(place) {
         sign,
         h("span", { class: "theme-name" }, h("span", {}, name), " ", h("span", { class: "theme-note" }, note)),
         block ? stack(block, t(`share.of_${unit}`, wholeAll(block))) : null,
-        block ? h("span", { class: "theme-share" }, percent(block)) : null,
+        block ? h("span", { class: "theme-share" }, percent(block), gained(place, theme)) : null,
       ),
     );
   };
@@ -102,8 +103,16 @@ function renderThemes(place) {
       canCompare(place) ? row("change", h("span", { class: "sign sign-change", "aria-hidden": "true" }), t("change.title"), t("change.note"), null) : null,
       model.services.map((service) => row(service.index, signElement(service, language), label(service.label), t("theme.limit", { n: plain(service.limit) }), shareOf(service.key))),
     ),
+    place.model.details ? [strip(place), sliders(place)] : null,
     h("label", { class: "tick" }, h("input", { type: "checkbox", id: "everything", checked: place.everything, on: { change: (event) => place.setEverything(event.target.checked) } }), t("theme.everything")),
   );
+}
+
+// What the edits change for a service, in buildings.
+function gained(place, theme) {
+  if (!place.before || !anyEdits(place.edits)) return null;
+  const gain = gainOf(place, place.model.services[theme].key);
+  return gain ? h("span", { class: gain > 0 ? "gain" : "loss" }, ` ${gain > 0 ? "+" : "−"}${whole(Math.abs(gain))}`) : null;
 }
 
 // Rows of the legend: class, words, and whether they lie within or beyond the limit.
@@ -152,22 +161,31 @@ const renderLegend = (place) => fill("legend", legendContent(place, "legend"));
 
 const ZONE_ROWS = 60;
 
+// Zones with the least share first, by buildings or by households, as the switch above says.
 function renderZones(place) {
   const section = document.getElementById("zones");
   const { list, layers } = place.zones;
   section.hidden = !layers.length;
   if (!layers.length) return;
-  const shown = list.filter((zone) => zone.layer === place.zoneLayer && zone.buildings > 0).sort((a, b) => a.met / a.buildings - b.met / b.buildings || b.buildings - a.buildings);
+  const live = zoneShares(place, place.zoneLayer);
+  const blockOf = (zone) => live?.get(zone.row) || { buildings: { counted: zone.buildings, met: zone.met, gap: zone.gap, unmapped: zone.unmapped }, households: emptyBlock() };
+  const share = ({ counted, met, unmapped }) => (counted > unmapped ? met / counted : 2);
+  const shown = list
+    .filter((zone) => zone.layer === place.zoneLayer)
+    .map((zone) => ({ zone, block: blockOf(zone) }))
+    .filter(({ block }) => block.buildings.counted > 0)
+    .sort((a, b) => share(a.block[place.unit]) - share(b.block[place.unit]) || b.block.buildings.counted - a.block.buildings.counted);
   const name = (layer) => (words.zone[layer] ? t(`zone.${layer}`) : layer);
-  const head = ["name", "met", "gap", "buildings"].map((key) => h("th", { scope: "col" }, t(`zone.${key}`)));
-  const rows = shown.slice(0, ZONE_ROWS).map((zone) =>
+  const head = ["name", "met", "met_households", "gap", "buildings"].map((key) => h("th", { scope: "col" }, t(`zone.${key}`)));
+  const rows = shown.slice(0, ZONE_ROWS).map(({ zone, block }) =>
     h(
       "tr",
       {},
       h("th", { scope: "row" }, h("button", { type: "button", class: "link", on: { click: () => place.zoomToZone(zone) } }, named(zone.name || zone.zone))),
-      h("td", {}, percent({ met: zone.met, counted: zone.buildings })),
-      h("td", {}, whole(zone.gap)),
-      h("td", {}, whole(zone.buildings)),
+      h("td", {}, percent(block.buildings)),
+      h("td", {}, percent(block.households)),
+      h("td", {}, whole(block.buildings.gap)),
+      h("td", {}, whole(block.buildings.counted)),
     ),
   );
   fill(
@@ -181,6 +199,59 @@ function renderZones(place) {
     h("table", { class: "zones" }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)),
     shown.length > ZONE_ROWS ? h("p", { class: "note" }, t("zone.rest", { n: whole(shown.length - ZONE_ROWS) })) : null,
   );
+}
+
+// How many buildings (or households) walk how long to the chosen service: one bar, parted by bands of minutes, coloured as on the map.
+function strip(place) {
+  if (typeof place.theme !== "number") return null;
+  const service = place.model.services[place.theme];
+  const { bands: all, none } = bands(place.model, service);
+  const parts = all.filter((band) => band[place.unit] > 0);
+  const name = ({ from, to }) => (Number.isFinite(to) ? t("class.between", { a: plain(from), b: plain(to) }) : t("class.beyond", { a: plain(from) }));
+  const unit = t(`share.by_${place.unit}`);
+  const words = [...parts.map((band) => `${name(band)}: ${whole(band[place.unit])}`), ...(none[place.unit] ? [`${t("verdict.unreachable")}: ${whole(none[place.unit])}`] : [])].join(dash());
+  const bar = h("div", { class: "strip", "aria-hidden": "true" });
+  for (const band of parts) {
+    const ratio = (Number.isFinite(band.to) ? (band.from + band.to) / 2 : band.from * 1.1) / service.limit;
+    const piece = h("span", { class: `swatch-${ratio <= 0.5 ? 0 : ratio <= 1 ? 1 : ratio <= 1.5 ? 2 : ratio <= 2.5 ? 3 : 4}`, title: `${name(band)}: ${whole(band[place.unit])}` }, plain(band.from));
+    piece.style.flexGrow = band[place.unit];
+    bar.append(piece);
+  }
+  return h("div", { class: "strip-box" }, h("p", { class: "note" }, t("share.strip", { label: label(service.label), unit })), bar, h("p", { class: "unseen" }, words));
+}
+
+// Pace and limits to try: the map is coloured anew at once.
+function sliders(place) {
+  const { edits } = place;
+  const slide = (id, text, value, least, most, step, unit, change) =>
+    h(
+      "div",
+      { class: "slider" },
+      h("label", { for: id }, text),
+      h("input", { type: "range", id, min: least, max: most, step, value, "aria-valuetext": t(unit, { n: plain(value) }), on: { change: (event) => change(Number(event.target.value)) } }),
+      h("output", { for: id }, t(unit, { n: plain(value) })),
+    );
+  const limitOf = (service) => edits.limits[service.index] || service.plain?.limit || service.limit;
+  const standard = (service) => place.meta.standard.services[service.index].limit_min;
+  const setLimit = (service, value) => {
+    const limits = { ...edits.limits };
+    if (value === standard(service)) delete limits[service.index];
+    else limits[service.index] = value;
+    setEdits(place, { ...edits, limits });
+  };
+  const base = walkerSpeed(place);
+  const open = document.getElementById("sliders")?.open || false;
+  const details = h(
+    "details",
+    { id: "sliders" },
+    h("summary", {}, t("theme.sliders")),
+    h("p", { class: "note" }, t("theme.sliders_note")),
+    slide("slide-speed", t("theme.speed"), edits.speed || base, 30, 110, 1, "theme.per_minute", (value) => setEdits(place, { ...edits, speed: Math.abs(value - base) < 0.5 ? 0 : value })),
+    place.model.services.map((service) => slide(`slide-${service.index}`, label(service.label), limitOf(service), 0.5, Math.max(15, 2 * standard(service)), 0.5, "theme.limit", (value) => setLimit(service, value))),
+    edits.speed || Object.keys(edits.limits).length ? h("button", { type: "button", class: "quiet", on: { click: () => setEdits(place, { ...edits, speed: 0, limits: {} }) } }, t("theme.as_standard")) : null,
+  );
+  details.open = open;
+  return details;
 }
 
 function renderMethod(place) {

@@ -1,8 +1,8 @@
 // What if: stations, closed gates, opened passages. Everything is counted from the run's own minutes, so that taking an edit back gives
 // exactly what was there before.
 
-const emptyEdits = () => ({ stations: [], gates: [], passages: [] });
-const anyEdits = (edits) => edits.stations.length + edits.gates.length + edits.passages.length > 0;
+const emptyEdits = () => ({ stations: [], gates: [], passages: [], speed: 0, limits: {} });
+const anyEdits = (edits) => edits.stations.length + edits.gates.length + edits.passages.length + Object.keys(edits.limits).length > 0 || edits.speed > 0;
 const changesNetwork = (edits) => edits.gates.length + edits.passages.length > 0;
 
 // Minutes as the file writes them: hundredths, on the side of the limit on which the walk is.
@@ -54,6 +54,7 @@ function applyEdits(place) {
   const { graph, model, edits } = place;
   const walks = changesNetwork(edits);
   model.services.forEach((service) => {
+    if (service.plain) [service.minutes, service.state, service.limit, service.plain] = [service.plain.minutes, service.plain.state, service.plain.limit, null];
     const stations = edits.stations.filter((station) => station.services.includes(service.index));
     const touchedBefore = service.run?.changed.length;
     if (!stations.length && !walks && !touchedBefore) return;
@@ -67,7 +68,33 @@ function applyEdits(place) {
     service.field = null;
     if (stations.length || walks) measureAgain(place, service, stations, walks);
   });
+  const speed = edits.speed ? walkerSpeed(place) / edits.speed : 1;
+  model.services.forEach((service) => {
+    const limit = edits.limits[service.index] || service.limit;
+    if (speed !== 1 || limit !== service.limit) judgeAnew(service, speed, limit);
+  });
   place.shares = null;
+}
+
+// Metres per minute of the run's walker.
+const walkerSpeed = (place) => (Number(place.meta.walker.speed_m_per_s) || 1.2) * 60;
+
+// Other pace, other limit: minutes are scaled as a whole, and judged. What the data cannot answer stays so, unless the limit is kept.
+function judgeAnew(service, factor, limit) {
+  keepRun(service);
+  service.plain = { minutes: service.minutes, state: service.state, limit: service.limit };
+  const { minutes, state } = service.plain;
+  service.limit = limit;
+  service.minutes = minutes.map((m) => (m === NO_PATH ? m : Math.min(Math.round(m * factor), NO_PATH - 1)));
+  const rim = limit * 100 + 1e-6;
+  service.state = state.map((word, i) => {
+    const m = service.minutes[i];
+    if (m === NO_PATH) return word;
+    const late = m > rim;
+    if (late && (word & 3) === UNMAPPED) return word;
+    const fragile = late ? m / 1.1 <= rim : m / 0.9 > rim;
+    return (late ? GAP : MET) | (fragile << 2) | (late ? (word >> 3) << 3 : 0);
+  });
 }
 
 function measureAgain(place, service, stations, walks) {
@@ -100,16 +127,23 @@ function measureAgain(place, service, stations, walks) {
 
 // Buildings with a link on an edge that ends at one of these places, or that a goal is tied to.
 function rowsNear(graph, touched, goals) {
-  const seen = new Set();
-  const edge = (e) => {
-    for (let k = graph.linkFrom[e]; k < graph.linkFrom[e + 1]; k++) seen.add(graph.linkOf[k]);
+  const edges = new Uint8Array(graph.edges), seen = new Uint8Array(graph.model.n);
+  const rows = [];
+  const visit = (e) => {
+    if (edges[e]) return;
+    edges[e] = 1;
+    for (let k = graph.linkFrom[e]; k < graph.linkFrom[e + 1]; k++) {
+      const i = graph.linkOf[k];
+      if (!seen[i]) rows.push(i);
+      seen[i] = 1;
+    }
   };
-  const nodes = new Set(touched.map((place) => nodeOf(graph, place)));
-  const edges = new Set(goals.flatMap((one) => one.ties.map((tie) => tie.edge)));
-  nodes.delete(-1);
-  for (const node of nodes) for (let k = graph.start[node]; k < graph.start[node + 1]; k++) edges.add(graph.incident[k]);
-  edges.forEach(edge);
-  return seen;
+  for (const one of goals) one.ties.forEach((tie) => visit(tie.edge));
+  for (const place of touched) {
+    const node = nodeOf(graph, place);
+    if (node >= 0) for (let k = graph.start[node]; k < graph.start[node + 1]; k++) visit(graph.incident[k]);
+  }
+  return rows;
 }
 
 // Minutes, verdict and nearest of a building whose walk is another than the run's.
@@ -178,6 +212,7 @@ function tieSpots(graph, field) {
     if (time >= FAR) return;
     for (const tie of spot.ties) {
       const others = (field.ties.get(tie.edge) || []).filter((one) => one.spot !== k);
+      field.tied[tie.edge] = 1;
       field.ties.set(tie.edge, [...others, { ...tie, leg: tie.leg + time, goal: field.goal[graph.places + k], spot: k }]);
     }
   });

@@ -1,0 +1,174 @@
+"""The page in its states: sorted, zoned, paced, compared, tried out; each without a finding of axe, in a real browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import browser
+import fake_run
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+
+import circle
+from circle.publish import page as circle_page
+
+axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here: the page is not tried in a browser")
+pytestmark = browser.needed
+KUANGSHAN = Path(__file__).resolve().parent.parent / "data" / "kuangshan" / "kuangshan.osm.pbf"
+FRAME = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser.chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def visits(chromium: Any) -> Iterator[browser.Visits]:
+    seen = browser.Visits(chromium)
+    yield seen
+    seen.close()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("states") / "run"
+    circle.run(KUANGSHAN).save(folder)
+    circle_page.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(run: Path) -> gpd.GeoDataFrame:
+    return gpd.read_parquet(run / "buildings.parquet").set_index("building")
+
+
+def edit(tab: Any, text: str) -> None:
+    tab.evaluate("text => circle.edit(text)", text)
+    tab.evaluate(FRAME)
+
+
+STATION = "s30.2098,114.8995,31,"
+STATES = {
+    "start": ("", None),
+    "card": ("#17/30.2093/114.9/gaps/way%2F900100000324/zh", ".way summary"),
+    "plan": (f"#17/30.2093/114.9/clinic/-/en/{STATION};p30.2093,114.9016,30.2094,114.9031", "#sliders summary"),
+    "change": (f"#17/30.2093/114.9/change/-/zh/{STATION};v60", None),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("kind", ["desktop", "phone", "dark"])
+def test_axe_finds_nothing(visits: browser.Visits, run: Path, state: str, kind: str) -> None:
+    options: dict[str, dict[str, Any]] = {
+        "desktop": {},
+        "phone": {"viewport": {"width": 390, "height": 800}, "is_mobile": True, "has_touch": True},
+        "dark": {"color_scheme": "dark"},
+    }
+    address, opened = STATES[state]
+    tab = visits.open(run / "map.html", address, **options[kind])
+    if opened:
+        tab.locator(opened).first.click()
+    found = axe_api.Axe().run(tab).response["violations"]
+    assert [(f["id"], f["nodes"][0]["html"][:120]) for f in found] == []
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_walk_adds_up_to_the_minutes(visits: browser.Visits, run: Path, table: gpd.GeoDataFrame) -> None:
+    rows = table[(table["verdict_clinic"] == "gap") & (table["minutes_clinic"] > 6)].head(3)
+    for name, row in rows.iterrows():
+        tab = visits.open(run / "map.html", f"#17/30.21/114.9/clinic/{str(name).replace('/', '%2F')}/zh")
+        last = tab.locator(".way summary").last
+        last.click()
+        tab.locator(".leg-note").first.wait_for()
+        notes = tab.locator(".way").last.locator(".leg-note").all_inner_texts()
+        seconds = sum(int(note.rsplit("·", 1)[1].split()[0].replace(",", "")) for note in notes)
+        assert seconds == pytest.approx(row["minutes_clinic"] * 60, abs=len(notes))
+        drawn = tab.evaluate("document.querySelectorAll('.leaflet-overlay-pane path.line-gap').length")
+        assert drawn == 1
+        assert tab.locator("path.line-straight").count() == 1
+
+
+def test_the_list_sorts(visits: browser.Visits, run: Path, table: gpd.GeoDataFrame) -> None:
+    tab = visits.open(run / "map.html")
+    gaps = table[table["residential"] & (table["gaps"] > 0)]
+
+    def named() -> list[str]:
+        return tab.locator("#list .item-name bdi:first-child").all_inner_texts()
+
+    tab.select_option("#list-order", "households")
+    most = gaps.sort_values("households", ascending=False)
+    seen = [gaps[(gaps["name"] == name) | (gaps.index == name)]["households"].max() for name in named()[:10]]
+    assert seen == sorted(seen, reverse=True)
+    assert seen[0] == most["households"].iloc[0]
+    assert tab.evaluate("document.activeElement.id") == "list-order"
+    tab.select_option("#list-order", "zone")
+    tab.wait_for_timeout(120)
+    compounds = tab.locator("#list .item .item-name").all_inner_texts()
+    order = [text.split("\n")[1] for text in compounds if "\n" in text]
+    assert len(list(dict.fromkeys(order))) == sum(a != b for a, b in zip(["", *order], order, strict=False))
+
+
+def test_zones_say_what_the_table_says_by_both_counts(visits: browser.Visits, run: Path) -> None:
+    zones = gpd.read_parquet(run / "zones.parquet")
+    zones = zones[(zones["layer"] == "compound") & (zones["service"] == "all") & (zones["buildings"] > 0)].set_index("name")
+    tab = visits.open(run / "map.html", "#17/30.21/114.9/gaps/-/en")
+    rows = tab.eval_on_selector_all("#zones tbody tr", "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))")
+    assert len(rows) == len(zones)
+    for name, met, households, gap, counted in rows:
+        zone = zones.loc[name]
+        assert (int(gap), int(counted)) == (zone["gap"], zone["buildings"])
+        for said, share in ((met, zone["share_buildings_met"]), (households, zone["share_households_met"])):
+            assert (said == "–") == pd.isna(share)
+            assert said == "–" or float(said.split()[0]) == pytest.approx(100 * share, abs=0.51)
+    edit(tab, STATION)
+    after = tab.eval_on_selector_all("#zones tbody tr", "rows => rows.map(row => row.cells[3].textContent)")
+    assert sum(map(int, after)) < zones["gap"].sum()
+
+
+def test_pace_and_limits_judge_anew_and_come_back(visits: browser.Visits, run: Path, table: gpd.GeoDataFrame) -> None:
+    tab = visits.open(run / "map.html")
+    start = tab.evaluate("circle.verdicts('clinic')")
+    ids = tab.evaluate("circle.ids()")
+    minutes = table.loc[ids, "minutes_clinic"].to_numpy()
+    edit(tab, "v60")  # 72 m/min are the adult's
+    slower = np.array(tab.evaluate("circle.verdicts('clinic')"))
+    clear = (np.abs(minutes * 1.2 - 5) > 0.02) & np.isfinite(minutes)
+    assert ((slower == "met") == (minutes * 1.2 <= 5))[clear].all()
+    edit(tab, "l4,8")
+    wider = np.array(tab.evaluate("circle.verdicts('clinic')"))
+    assert ((wider == "met") == (minutes <= 8))[np.isfinite(minutes)].all()
+    assert tab.locator("label[for=theme-clinic] .theme-note").inner_text() == "8 分钟"
+    edit(tab, "")
+    assert tab.evaluate("circle.verdicts('clinic')") == start
+
+
+def test_two_runs_are_compared(visits: browser.Visits, run: Path, table: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    before = Path(shutil.copytree(run, tmp_path / "before"))
+    other = gpd.read_parquet(before / "buildings.parquet")
+    counted = np.flatnonzero(other["residential"] & (other["verdict"] == "met"))[:5]
+    verdicts = other["verdict_clinic"].astype(object).to_numpy().copy()
+    verdicts[counted] = "gap"
+    other["verdict_clinic"] = pd.Categorical(verdicts, categories=["met", "gap", "unreachable", "unmapped"])
+    other["minutes_clinic"] = np.where(verdicts == "met", other["minutes_clinic"], other["minutes_clinic"] + 9)
+    other.iloc[:-1].to_parquet(before / "buildings.parquet")
+    page = circle_page.build(run, tmp_path / "compared.html", before=before)
+    tab = visits.open(page)
+    assert tab.locator("#theme-change").is_checked()
+    legend = dict(
+        tab.eval_on_selector_all("#legend li", "rows => rows.map(row => [row.children[1].textContent, row.children[2]?.textContent])")
+    )
+    assert legend["变为全部达标"] == "5"
+    assert legend["不再达标"] == "0"
+
+
+def test_a_run_without_a_network_has_no_plan(visits: browser.Visits, tmp_path: Path) -> None:
+    folder = fake_run.write(tmp_path / "run", 60)
+    tab = visits.open(circle_page.build(folder))
+    assert tab.locator("#plan").is_hidden()
