@@ -1,0 +1,107 @@
+"""`circle check`: the doctor.
+
+Takes: a source or a study file.   Gives: what may make the answer wrong, on the terminal and, if asked, in files.
+Never: decides what is serious.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from circle import rules, standards
+from circle.cli.asking import with_options
+from circle.cli.running import settled
+from circle.cli.talk import fail, progress, tell
+from circle.errors import OutputError
+from circle.options import Options
+
+if TYPE_CHECKING:
+    from circle import doctor
+
+COLOURS = {"error": "bold red", "warning": "yellow", "info": "dim"}
+WORDS = {"error": "错误 error", "warning": "警告 warning", "info": "提示 info"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="Examples:  circle check place.osm.pbf   ·   circle check study.toml --strict   ·   circle check town.osm -r check.xlsx"
+    )(with_options(check, leave_out=frozenset({"out", "no_map"})))
+
+
+def check(
+    source: Annotated[
+        Path, typer.Argument(help="OpenStreetMap file, snapshot, or study.toml. OSM 数据文件、快照或研究文件", show_default=False)
+    ],
+    options: Options,
+    said: frozenset[str],
+    report: Annotated[
+        list[Path] | None,
+        typer.Option("--report", "-r", help="Write the report too: .xlsx, or .gpkg with places; may be said twice. 报告文件"),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 where there are warnings. 有警告即返回 1")] = False,
+) -> None:
+    """Look before you run: what in the data may make the answer wrong, and what to do about it. 运行前检查数据。"""
+    source, options = settled(source, options, said)
+    chosen = standards.load(options.standard)
+    if options.walker is not None and not options.walker.endswith(".toml") and options.walker not in rules.walkers():
+        raise typer.BadParameter(
+            f"there is no walker '{options.walker}'; choose one of {', '.join(rules.walkers())}", param_hint="--walker"
+        )
+    files = report or []
+    for file in files:
+        if file.suffix.lower() not in {".xlsx", ".gpkg"}:
+            raise OutputError(f"--report {file} must end in .xlsx (workbook) or .gpkg (layer).")
+    with progress(quiet=options.quiet) as say:
+        say("sources", None)
+        from circle import doctor, study
+        from circle.publish import checkup
+
+        try:
+            found = doctor.examine(study.Study.of(source, chosen, options=options), say=say)
+        except KeyboardInterrupt:
+            fail("stopped; nothing was changed", 130)
+        for file in files:
+            if file.suffix.lower() == ".xlsx":
+                checkup.workbook(file, found.place, found.table(), doctor.ATTRIBUTION)
+            else:
+                checkup.layer(file, found.places)
+    if not options.quiet:
+        _show(found)
+        for file in files:
+            tell(f"report 报告: {file}")
+    if found.worst == "error" or (strict and found.worst == "warning"):
+        sys.exit(1)
+
+
+def _show(found: doctor.Report) -> None:
+    console = Console()
+    console.print(f"[bold]{escape(found.place)}[/bold]")
+    if not found.troubles:
+        tell("Nothing that may make the answer wrong was found. 未发现可能影响结果的问题。", console)
+        return
+    table = Table("severity 级别", "count", "what 问题", "what to do 处理办法", box=None, pad_edge=False)
+    for one in found.troubles:
+        number = f"{one.count:,}" + (f" / {one.total:,}" if one.total else "")
+        detail = f"\n[dim]{escape(_short(one.detail))}[/dim]" if one.detail else ""
+        ids = f"\n[dim]{escape(_short(' '.join(one.ids[:4])))}{' …' if len(one.ids) > 4 else ''}[/dim]" if one.ids else ""
+        what = f"{escape(one.label.zh)}\n{escape(one.label.en)}{detail}{ids}"
+        table.add_row(
+            f"[{COLOURS[one.severity]}]{WORDS[one.severity]}[/]", number, what, f"{escape(one.remedy.zh)}\n{escape(one.remedy.en)}"
+        )
+    console.print(table)
+    if not found.made:
+        blocked = next(one for one in found.troubles if one.code == "check.blocked")
+        tell(f"A run stops here: {blocked.detail}", console)
+
+
+def _short(text: str, most: int = 160) -> str:
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return line if len(line) <= most else line[: most - 1] + "…"
