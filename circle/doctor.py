@@ -109,7 +109,7 @@ def examine(asked: study.Study, *, today: datetime | None = None, say: Say | Non
     found += _services(run)
     found += _edge(run)
     found += _age(run, today or datetime.now(UTC))
-    ordered = sorted(found, key=lambda t: (SEVERITIES.index(t.severity), -t.count, t.code, t.detail))
+    ordered = sorted(found, key=lambda t: (SEVERITIES.index(t.severity), not t.code.startswith("check."), -t.count, t.code, t.detail))
     return Report(asked.source.name, tuple(ordered), _places(run, ordered), run.record["inputs"][0]["data_date"], made)
 
 

@@ -101,7 +101,7 @@ def test_services_that_are_missing_or_implausibly_few(tmp_path):
     assert "Clinic" in said["check.no_service"].detail or "卫生" in said["check.no_service"].detail
     # 200 m × 100 m × 30 storeys × 0.85 / 100 m² are 5,100 dwellings, 13,362 people, and the three small houses a few more
     few = {t.detail.split()[0]: t for t in said.report.troubles if t.code == "check.few_service"}
-    assert set(few) == {"便利店", "公交站", "社区服务中心"}  # one serves 3,000, 5,000, 12,000 at most; a market 25,000
+    assert set(few) == {"便利店", "公交车站", "社区服务中心"}  # one serves 3,000, 5,000, 12,000 at most; a market 25,000
     (shop,) = [t for name, t in few.items() if name == "便利店"]
     assert shop.count == 1
     assert "0.07 per 1,000 people (13,4" in shop.detail

@@ -87,7 +87,9 @@ def _show(found: doctor.Report) -> None:
     if not found.troubles:
         tell("Nothing that may make the answer wrong was found. 未发现可能影响结果的问题。", console)
         return
-    table = Table("severity 级别", "count", "what 问题", "what to do 处理办法", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("severity 级别", "count", "what 问题", "what to do 处理办法"):
+        table.add_column(title, overflow="fold")
     for one in found.troubles:
         number = f"{one.count:,}" + (f" / {one.total:,}" if one.total else "")
         detail = f"\n[dim]{escape(_short(one.detail))}[/dim]" if one.detail else ""
