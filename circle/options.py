@@ -45,6 +45,7 @@ class Options:
             "Who walks: adult, adult_waiting, planning, elderly, stroller, wheelchair, or your own TOML file. "
             "Default: the standard's own. 步行者或文件",
             ("-w",),
+            file=True,
         ),
     ] = None
     elevation: Annotated[

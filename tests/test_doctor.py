@@ -99,12 +99,12 @@ def test_services_that_are_missing_or_implausibly_few(tmp_path):
     town.plot([(150, 20), (350, 20), (350, 120), (150, 120)], **{"building:levels": "30", "building": "apartments"})
     said = asked(town.write(tmp_path / "a.osm"))
     assert "Clinic" in said["check.no_service"].detail or "卫生" in said["check.no_service"].detail
-    # 200 m × 100 m × 30 storeys × 0.85 / 100 m² are 5,100 dwellings, 13,362 people, and the three small houses a few more
+    # 200 m × 100 m × 30 storeys × 0.85 / 100 m² are 5,100 dwellings, 13,362 people; the three small houses are a dwelling each: 13,370
     few = {t.detail.split()[0]: t for t in said.report.troubles if t.code == "check.few_service"}
     assert set(few) == {"便利店", "公交车站", "社区服务中心"}  # one serves 3,000, 5,000, 12,000 at most; a market 25,000
     (shop,) = [t for name, t in few.items() if name == "便利店"]
     assert shop.count == 1
-    assert "0.07 per 1,000 people (13,4" in shop.detail
+    assert "0.07 per 1,000 people (13,370)" in shop.detail
     assert "at least 0.33 expected: GB 50180" in shop.detail
 
 
