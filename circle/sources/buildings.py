@@ -132,7 +132,7 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
         np.select([by_use, by_area], ["use", "area"], "assumed"), categories=["use", "area", "assumed"]
     )
     frame["starts_walk"] = starts_walk
-    return _households(frame, _number(pd.Series([None if m is None else m.get("building:flats") for m in more], dtype=object)))
+    return estimated(frame, _number(pd.Series([None if m is None else m.get("building:flats") for m in more], dtype=object)))
 
 
 def _number(texts: pd.Series) -> pd.Series:
@@ -167,7 +167,7 @@ def _around(centres: Shapes, landuse: gpd.GeoDataFrame, lives: NDArray[np.object
     return out
 
 
-def _households(frame: gpd.GeoDataFrame, flats: pd.Series) -> gpd.GeoDataFrame:
+def estimated(frame: gpd.GeoDataFrame, flats: pd.Series) -> gpd.GeoDataFrame:
     """Households: mapped flats, else footprint × storeys × net share / floor area of a dwelling (rules/settings.toml [households])."""
     rule = rules.settings("households")
     guess = np.where(frame["area_m2"] < rule["house_max_m2"], rule["levels_house"], rule["levels_apartments"])

@@ -1,0 +1,248 @@
+"""A planner's file, opened and put on the map: every shape in WGS 84, and no shift that nobody has spoken of.
+
+Takes: the name of a file, what it is for, the words of `--crs` and `--column`, the ground of the place.   Gives: a `Located` table.
+Never: converts a coordinate unless the file or the planner says what it is in, and never drops a row: one without a place is a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from circle.errors import Findings, PlaceError, RuleError, SourceError
+from circle.sources import columns, coordinates, crs_guess, overture, spreadsheets, vectors
+from circle.sources.coordinates import WGS84, System
+from circle.sources.crs_guess import Evidence, Ground, Verdict
+from circle.sources.spreadsheets import Sheet
+
+Floats = NDArray[np.float64]
+Shapes = NDArray[np.object_]
+PLACED = ("lon", "lat", "location")
+_VERTICES = 2000  # corners of large areas that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the planner says of all files: `crs` by file name (empty: all), `overrides` of columns."""
+
+    crs: dict[str, System]
+    overrides: tuple[columns.Override, ...]
+
+    @classmethod
+    def of(cls, crs: Sequence[str], overrides: Sequence[str]) -> Words:
+        """From `--crs [FILE=]SYSTEM` and `--column [FILE:]HEADER=COLUMN`.
+
+        Raises
+        ------
+        RuleError
+            A system or column is not known.
+        """
+        systems: dict[str, System] = {}
+        for text in crs:
+            file, _, name = text.rpartition("=")
+            key = Path(file).name
+            if key in systems:
+                raise RuleError(f"--crs {text}: the system of {key or 'all files'} is given twice. Leave one.")
+            systems[key] = coordinates.system(name)
+        return cls(systems, columns.overrides(overrides))
+
+    def system(self, path: Path) -> System | None:
+        """The system of a file, if the planner gave one."""
+        return self.crs.get(path.name, self.crs.get(""))
+
+
+@dataclass(slots=True)
+class Located:
+    """A table on the map: `reading` (our columns), `shapes` in WGS 84 (None where a row has no place), and `crs`, how they were read."""
+
+    reading: columns.Reading
+    shapes: Shapes
+    crs: str
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Our columns."""
+        return self.reading.frame
+
+    @property
+    def label(self) -> str:
+        """What messages call the table."""
+        return self.reading.sheet.label
+
+    @property
+    def placed(self) -> NDArray[np.bool_]:
+        """Which rows have a place."""
+        return np.asarray(~shapely.is_missing(self.shapes), dtype=bool)
+
+    def rows(self, which: NDArray[np.bool_]) -> list[str]:
+        """Rows as findings name them: file and line."""
+        return [f"{self.label}:{line}" for line in self.reading.sheet.line.to_numpy()[which]]
+
+
+def opened(spec: str, use: str) -> Sheet:
+    """Any file of the planner's; `use` is `buildings`, `facilities`, `zones` or `gates`.
+
+    Raises
+    ------
+    SourceError
+        It cannot be read; the message says why and what to do.
+    """
+    path, layer = spreadsheets.split(spec)
+    if path.is_dir():
+        raise SourceError(f"{path}: this is a folder. Name a file in it.")
+    if path.suffix.lower() in spreadsheets.TABLES:
+        return spreadsheets.read(path, layer, use)
+    if path.suffix.lower() in {".xls", ".et", ".doc", ".docx", ".pdf", ".dwg"}:
+        raise SourceError(f"{path}: {path.suffix} cannot be read. Save tables as .xlsx or .csv, and drawings as GeoPackage or Shapefile.")
+    return overture.flattened(vectors.read(path, layer))
+
+
+def located(spec: str, use: str, wanted: Sequence[str], words: Words, ground: Ground, findings: Findings) -> Located:
+    """Open a file, understand its columns, and put its rows on the map.
+
+    Raises
+    ------
+    SourceError
+        The file cannot be read, or a column stands for two things.
+    PlaceError
+        Its coordinates are in another system than WGS 84, or may be, and nobody said so; or none of them lies in the place.
+    """
+    sheet = opened(spec, use)
+    reading = columns.understand(sheet, [*wanted, *PLACED], words.overrides, findings)
+    said = words.system(sheet.path)
+    try:
+        if sheet.geometry is not None:
+            shapes, crs = _shapes(sheet, said, ground, findings, areas=use in {"zones", "boundary"})
+        else:
+            shapes, crs = _points(reading, said, ground)
+    except PlaceError as trouble:
+        raise PlaceError(f"{sheet.label}: {trouble}") from trouble
+    return Located(reading, shapes, crs)
+
+
+def _points(reading: columns.Reading, said: System | None, ground: Ground) -> tuple[Shapes, str]:
+    frame = reading.frame
+    out = np.full(len(frame), None, dtype=object)
+    if "lon" in frame and "lat" in frame:
+        a, b = frame["lon"].to_numpy(dtype=float), frame["lat"].to_numpy(dtype=float)
+    elif "location" in frame:
+        a, b = coordinates.pair(frame["location"])
+    elif "lon" in frame or "lat" in frame:
+        columns.need(reading, "lat" if "lon" in frame else "lon", "it has one coordinate of two")
+        raise AssertionError  # `need` has raised
+    else:
+        return out, ""
+    known = np.isfinite(a) & np.isfinite(b)
+    if not known.any():
+        return out, ""
+    lon, lat, crs = _converted(reading.sheet, (a, b), said, ground)
+    known &= np.isfinite(lon) & np.isfinite(lat)
+    out[known] = shapely.points(lon[known], lat[known])
+    return out, crs
+
+
+def _converted(sheet: Sheet, pair: tuple[Floats, Floats], said: System | None, ground: Ground) -> tuple[Floats, Floats, str]:
+    """Longitude and latitude of two columns, by what the planner says, or as they stand when that fits the map."""
+    a, b = pair
+    if said is not None:
+        if said.projected and coordinates.grid_axes(a, b) == "second":
+            a, b = b, a
+        lon, lat = said.to_wgs84(a, b)
+        _some_inside(ground, lon, lat, said.name)
+        return lon, lat, said.name
+    verdict = crs_guess.judge(ground, a, b)
+    winner = verdict.winner
+    if winner is not None and winner.system is WGS84 and not winner.swapped:
+        lon, lat = WGS84.to_wgs84(a, b)
+        return lon, lat, WGS84.name
+    raise PlaceError(_refusal(sheet, verdict, winner))
+
+
+def _some_inside(ground: Ground, lon: Floats, lat: Floats, name: str) -> None:
+    if not ground.inside(lon, lat).any():
+        raise PlaceError(
+            f"read as {name}, as --crs says, none of its {np.isfinite(lon).sum():,} points lies in the place. Try another system."
+        )
+
+
+def _refusal(sheet: Sheet, verdict: Verdict, winner: Evidence | None) -> str:
+    """Why the run stops, the evidence, and the option that lets it go on."""
+    file = sheet.path.name
+    if winner is not None:
+        how = _option(sheet, winner)
+        return (
+            f"its coordinates fit the map as {winner.name}, and not as WGS-84 ({verdict.sentences()}). If that is right, add {how}; "
+            f"if they are WGS-84 all the same, add --crs {file}=WGS-84."
+        )
+    rivals = ", ".join(dict.fromkeys(_option(sheet, one) for one in verdict.evidence if one.inside))
+    return (
+        f"it cannot be told which system its coordinates are in, and a wrong one is hundreds of metres off ({verdict.sentences()}). "
+        f"Ask where the table comes from (高德 or 腾讯: GCJ-02; 百度: BD-09; GPS or OSM: WGS-84), and add one of: {rivals}."
+    )
+
+
+def _option(sheet: Sheet, one: Evidence) -> str:
+    file = sheet.path.name
+    parts = []
+    if one.swapped and not one.system.projected and {"lon", "lat"} <= sheet.understood.keys():
+        known = sheet.understood
+        parts.append(f"--column {file}:{known['lon']}=lat --column {file}:{known['lat']}=lon")
+    if one.system is not WGS84 or not parts:
+        parts.append(f"--crs {file}={one.system.name}")
+    return " ".join(parts)
+
+
+def _shapes(sheet: Sheet, said: System | None, ground: Ground, findings: Findings, *, areas: bool) -> tuple[Shapes, str]:
+    raw = np.asarray(sheet.geometry, dtype=object).copy()
+    raw[shapely.is_empty(raw) | ~np.isfinite(shapely.bounds(raw)).all(axis=1)] = None
+    known = ~shapely.is_missing(raw)
+    if not known.any():
+        return raw, ""
+    spots = _spots(raw[known], areas=areas)
+    if said is None and not sheet.crs:
+        verdict = crs_guess.judge(ground, spots[:, 0], spots[:, 1])
+        if verdict.winner is None or verdict.winner.system is not WGS84 or verdict.winner.swapped:
+            raise PlaceError(
+                f"it does not say its coordinate system (a .prj file is missing), and {_refusal(sheet, verdict, verdict.winner)}"
+            )
+        return _valid(raw), WGS84.name
+    system = said or System(sheet.crs if sheet.crs not in {"EPSG:4326", "EPSG:4490", "OGC:CRS84"} else "WGS-84")
+    swap = system.projected and coordinates.grid_axes(spots[:, 0], spots[:, 1]) == "second"
+
+    def moved(xy: Floats) -> Floats:
+        return np.column_stack(system.to_wgs84(xy[:, 1], xy[:, 0]) if swap else system.to_wgs84(xy[:, 0], xy[:, 1]))
+
+    spots = moved(spots)
+    _some_inside(ground, spots[:, 0], spots[:, 1], system.name if len(system.name) < 30 else "it declares")
+    if said is None:
+        verdict = crs_guess.judge(ground, spots[:, 0], spots[:, 1])
+        best = verdict.winner or verdict.best
+        if best.system is not WGS84 or best.swapped:
+            if verdict.winner is not None or not areas:
+                raise PlaceError(f"it declares {system.name[:30]}, and {_refusal(sheet, verdict, verdict.winner)}")
+            findings.add("tables.crs_untested", sheet.label, verdict.sentences())
+        elif verdict.winner is None:
+            findings.add("tables.crs_untested", sheet.label, verdict.sentences())
+    raw[known] = shapely.transform(raw[known], moved)
+    return _valid(raw), system.name
+
+
+def _spots(shapes: Shapes, *, areas: bool) -> Floats:
+    """Points by which shapes are tested: a point inside each; of areas that are drawn along streets, their corners."""
+    if areas:
+        corners = shapely.get_coordinates(shapes)
+        return np.asarray(corners[:: max(1, len(corners) // _VERTICES)])
+    return np.asarray(shapely.get_coordinates(shapely.point_on_surface(shapely.make_valid(shapes))))
+
+
+def _valid(shapes: Shapes) -> Shapes:
+    out = shapes.copy()
+    broken = ~shapely.is_valid(out) & ~shapely.is_missing(out)
+    out[broken] = shapely.make_valid(out[broken])
+    return out

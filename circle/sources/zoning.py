@@ -1,0 +1,127 @@
+"""Zones of the planner's: polygons of grids, communities and compounds, or a column that says which building belongs to which.
+
+Takes: located layers, the buildings of a place.   Gives: the table of zones, and the buildings with a column for each layer.
+Never: lets a building belong to two zones of one layer: the smallest decides.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from circle.errors import Findings, SourceError
+from circle.sources import columns, ledger, surroundings
+from circle.sources.located import Located
+
+WANTED = ("id", "name", "grid", "community", "compound", "number", "zone")
+KINDS = ("grid", "community", "compound", "zone")
+_WORDS = {"grid": ("网格", "grid"), "community": ("社区", "community"), "compound": ("小区", "compound", "estate")}
+
+
+def column(layer: str) -> str:
+    """Column of `buildings` that holds the zone of a layer."""
+    return "compound" if layer == "compound" else f"zone_{layer}"
+
+
+def kind(table: Located) -> str:
+    """What a layer of polygons shows: by the columns that it has, else by the name of file or layer."""
+    for each in KINDS:
+        if each in table.frame:
+            return each
+    label = table.label.casefold()
+    return next((each for each, words in _WORDS.items() if any(word in label for word in words)), "zone")
+
+
+def polygons(table: Located, findings: Findings) -> gpd.GeoDataFrame:
+    """Zones of a layer of polygons: `layer`, `zone`, `name`, geometry. Parts of one zone are one."""
+    layer = kind(table)
+    frame = table.frame
+    name = columns.texts(frame, "name")
+    name = name.where(name != "", columns.texts(frame, layer))
+    zone = columns.texts(frame, "id") if "id" in frame else columns.texts(frame, layer)
+    zone = zone.where(zone != "", name)
+    lines = table.reading.sheet.line.astype(str).to_numpy()
+    stem = Path(table.label).stem
+    zone = pd.Series(np.where(zone == "", np.char.add(f"{stem}/", lines.astype(str)), zone.to_numpy(dtype=object)), dtype=object)
+    areal = np.isin(shapely.get_type_id(table.shapes), (3, 6))
+    findings.extend("tables.no_location", table.rows(~areal), "no area")
+    if not areal.any():
+        raise SourceError(
+            f"{table.label}: it holds no area. Zones are polygons, or a table that says which 小区 or building belongs to which."
+        )
+    made = gpd.GeoDataFrame({"layer": layer, "zone": zone[areal], "name": name[areal]}, geometry=table.shapes[areal], crs="EPSG:4326")
+    return made.dissolve(by=["layer", "zone"], as_index=False, sort=True)[["layer", "zone", "name", "geometry"]]
+
+
+def is_map(table: Located) -> bool:
+    """Whether a table of zones has shapes of its own."""
+    return bool(np.isin(shapely.get_type_id(table.shapes), (3, 6)).any())
+
+
+def assigned(buildings: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Buildings and zones with layers of polygons added. A layer replaces the map's own of that name; compounds are added to them."""
+    layers = set(new["layer"])
+    kept = zones[~zones["layer"].isin(layers - {"compound"})]
+    both = pd.concat([part for part in (kept, new) if len(part)], ignore_index=True)
+    both = gpd.GeoDataFrame(both, geometry="geometry", crs="EPSG:4326").sort_values(["layer", "zone"], kind="stable").reset_index(drop=True)
+    out = buildings.copy()
+    middles = shapely.centroid(out.geometry.to_numpy())
+    for layer, zone in surroundings.inside(middles, both[both["layer"].isin(layers)]).items():
+        out[column(layer)] = pd.Categorical(zone)
+    return out, both
+
+
+def said(
+    buildings: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, table: Located, rows: tuple[NDArray[np.intp], dict[int, NDArray[np.intp]]]
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Buildings and zones by the columns of a ledger: 网格, 社区, 小区; a zone is drawn around the buildings that it holds."""
+    found, shared = rows
+    out, new = buildings.copy(), []
+    for layer in KINDS:
+        if layer not in table.frame:
+            continue
+        texts = columns.texts(table.frame, layer).to_numpy(dtype=object)
+        member = np.full(len(out), "", dtype=object)
+        for row in np.flatnonzero(found >= 0)[::-1]:
+            member[found[row]] = texts[row] or member[found[row]]
+        for row, members in shared.items():
+            member[members] = np.where(member[members] == "", texts[row], member[members])
+        before = out[column(layer)].astype(object).to_numpy() if column(layer) in out else np.full(len(out), "", dtype=object)
+        if layer == "compound":  # the map's own outlines stay; a ledger names the rest
+            member = np.where(before != "", "", member)
+        drawn = member != ""
+        if not drawn.any():
+            continue
+        mine = _by_name(zones, layer)
+        known = [mine.get(ledger.plain(str(text)), text) for text in member[drawn]]
+        after = before.copy()
+        after[drawn] = known
+        out[column(layer)] = pd.Categorical(after)
+        new += _hulls(layer, out, after, {zone for zone in known if zone not in set(zones.loc[zones["layer"] == layer, "zone"])})
+    if not new:
+        return out, zones
+    more = gpd.GeoDataFrame(new, geometry="geometry", crs="EPSG:4326")
+    both = pd.concat([part for part in (zones, more) if len(part)], ignore_index=True)
+    return out, gpd.GeoDataFrame(both, geometry="geometry", crs="EPSG:4326").sort_values(["layer", "zone"]).reset_index(drop=True)
+
+
+def _by_name(zones: gpd.GeoDataFrame, layer: str) -> dict[str, str]:
+    """Zone of each name of a layer that is there already."""
+    there = zones[zones["layer"] == layer]
+    return {ledger.plain(str(name)): str(zone) for zone, name in zip(there["zone"], there["name"], strict=True) if name}
+
+
+def _hulls(layer: str, buildings: gpd.GeoDataFrame, zone: NDArray[np.object_], wanted: set[str]) -> list[dict[str, object]]:
+    shapes = buildings.geometry.to_numpy()
+    return [
+        {"layer": layer, "zone": each, "name": each, "geometry": shapely.convex_hull(shapely.union_all(shapes[zone == each]))}
+        for each in sorted(wanted)
+    ]
+
+
+__all__ = ["KINDS", "WANTED", "assigned", "column", "is_map", "kind", "polygons", "said"]
