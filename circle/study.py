@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from circle.clock import Clock, Say
 from circle.errors import Findings
 from circle.options import Options
 from circle.result import Run
-from circle.sources import elevation
+from circle.sources import elevation, layers, privacy
 from circle.standards import DEFAULT, Standard
 from circle.standards import load as load_standard
 from circle.units import minutes
@@ -96,6 +96,10 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
     with _quick():
         with clock.stage("sources"):
             place = sources.read(study.source, services, progress=(lambda seen: say("sources", seen)) if say else None)
+            own = layers.enrich(place, _layers(study.options), services)
+            place, true = own.place, own.place.buildings
+            if study.options.public:
+                place = replace(place, buildings=privacy.blurred(place.buildings))
         with clock.stage("network"):
             net = _network(study, place)
             graph = access.Graph.of(net.edges, net.nodes)
@@ -112,7 +116,7 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
             _link_findings(place, mine, theirs, place.findings)
         buildings = _judged(study, place, graph, (mine, theirs), (_setting(place, net, starts, mine), goals), clock)
         with clock.stage("gaps"):
-            zones = gaps.coverage(buildings, place.zones, shapely.box(*place.extent), study.standard)
+            zones = gaps.coverage(buildings, place.zones, own.boundary or shapely.box(*place.extent), study.standard)
         with clock.stage("tables"):
             tied = [("building", mine, buildings["building"].tolist()), ("facility", theirs, place.facilities["facility"].tolist())]
             links = linkage.table(tied, net)
@@ -126,7 +130,7 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
     if study.options.elevation is not None:
         record["inputs"].append(summary.file_row(study.options.elevation))
     made = Run(
-        buildings=buildings,
+        buildings=privacy.withheld(true, buildings) if study.options.public else buildings,
         facilities=place.facilities,
         nodes=nodes,
         edges=edges,
@@ -135,11 +139,11 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
         background=place.background,
         findings=summary.finding_table(place.findings),
         summary=summary.summary(buildings, place, net, study.standard),
-        record={**record, "options": _said(study.options), "seconds": clock.seconds},
+        record={**_with_layers(record, own, study.options), "options": _said(study.options), "seconds": clock.seconds},
     )
-    layers = tuple(layer for layer in dict.fromkeys(place.zones["layer"]) if layer != "compound")
+    zone_layers = tuple(layer for layer in dict.fromkeys(place.zones["layer"]) if layer != "compound")
     for name, table in made.tables().items():
-        schema.check(table, name, services, layers)
+        schema.check(table, name, services, zone_layers)
     return made
 
 
@@ -149,6 +153,23 @@ def _network(study: Study, place: sources.Place) -> network.Network:
     if study.options.elevation is not None:
         heights = elevation.read(Path(study.options.elevation), place.extent).heights
     return network.build(place.ways, place.vertices, place.plane, study.walker, place.findings, stops=place.stops, heights=heights)
+
+
+def _layers(options: Options) -> layers.Layers:
+    return layers.Layers(**{each.name: getattr(options, each.name) for each in fields(layers.Layers)})
+
+
+def _with_layers(record: dict[str, Any], own: layers.Enriched, options: Options) -> dict[str, Any]:
+    """The record with the planner's own files and what was understood of them."""
+    inputs = [
+        {"file": path.name, "bytes": path.stat().st_size, "sha256": sources.digest(path), "data_date": None, "synthetic": False}
+        for path in _layers(options).files()
+    ]
+    out = {**record, "inputs": [*record["inputs"], *inputs], "layers": own.understood, "understood": own.sentences}
+    if options.public:
+        out["public"] = {"least": privacy.LEAST, "counted_as": privacy.COUNTED_AS}
+        out["attribution"] = f"{record['attribution']} · {privacy.NOTE}"
+    return out
 
 
 def _said(options: Options) -> dict[str, Any]:

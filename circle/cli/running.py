@@ -132,6 +132,8 @@ def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:
     if summary["findings"]:
         told = ", ".join(f"{code} {number:,}" for code, number in list(summary["findings"].items())[:6])
         tell(f"findings 数据问题: {told} (all in {'report.xlsx' if published else 'findings.parquet'})", console)
+    for line in made.record.get("understood", []):
+        tell(f"read 读取: {line}", console)
     check = made.record["check"]
     tell(f"checked 复核: {check['sample']} walks again with networkx, worst difference {check['worst_difference_s']:.1e} s", console)
     if published:

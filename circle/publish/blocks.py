@@ -27,8 +27,9 @@ from circle.errors import OutputError, SchemaError, SourceError
 from circle.publish import pack
 
 VERDICTS = ("met", "gap", "unreachable", "unmapped")
-RESIDENTIAL_BY = ("use", "area", "assumed")
-HOUSEHOLDS_BY = ("none", "estimate", "ledger", "flats")
+RESIDENTIAL_BY = ("use", "area", "assumed", "ledger")
+HOUSEHOLDS_BY = ("none", "estimate", "ledger", "flats", "raster", "withheld")
+WITHHELD_AS = 2.5  # households that a building counts for whose number, below five, is not published
 KINDS = ("way", "relation", "node", "own")
 OSM_ID = r"^(?P<kind>way|relation|node)/(?P<number>[1-9][0-9]{0,14})$"
 
@@ -231,7 +232,8 @@ def buildings(saved: Saved) -> str:
     by = _into(table["residential_by"], RESIDENTIAL_BY, "residential_by")
     counted = _into(table["households_by"], HOUSEHOLDS_BY, "households_by")
     sections["flags"] = (lived | by << 1 | counted << 3)[rows].astype(np.uint8).tobytes()
-    sections["households"] = pack.varints(np.rint(np.clip(_numbers(table["households"]), 0, 1e9) * 10).astype(np.int64)[rows])
+    homes = np.where(counted == HOUSEHOLDS_BY.index("withheld"), WITHHELD_AS, _numbers(table["households"]))
+    sections["households"] = pack.varints(np.rint(np.clip(homes, 0, 1e9) * 10).astype(np.int64)[rows])
     reasons: dict[str, list[str]] = {}
     for limit in saved.run["standard"]["services"]:
         s = limit["service"]

@@ -141,7 +141,9 @@ def _choose(sheet: Sheet, wanted: Sequence[str], overrides: list[Override]) -> d
     for override in overrides:
         if override.file and override.file != sheet.path.name:
             continue
-        match = next((h for h in sheet.frame.columns if h == override.header or words.plain(h) == words.plain(override.header)), None)
+        exact = [header for header in sheet.frame.columns if header == override.header]
+        alike = [header for header in sheet.frame.columns if words.plain(header) == words.plain(override.header)]
+        match = next(iter([*exact, *alike]), None)
         if match is None:
             if override.file:
                 raise SourceError(

@@ -214,9 +214,10 @@ def system(name: str) -> System:
     plain = re.sub(r"[\s:_\-（）()]", "", unicodedata.normalize("NFKC", name)).casefold()
     if plain in _NAMES:
         return _NAMES[plain]
-    code = re.fullmatch(r"(?:epsg)?(\d{4,6})", plain)
+    match = re.fullmatch(r"(?:epsg)?(\d{4,6})", plain)
+    code = match[1] if match else ""
     try:
-        found = pyproj.CRS(f"EPSG:{code[1]}") if code else None
+        found = pyproj.CRS(f"EPSG:{code}") if code else None
     except pyproj.exceptions.CRSError:
         found = None
     if found is None or not (found.is_projected or found.is_geographic):
@@ -224,7 +225,7 @@ def system(name: str) -> System:
             f"--crs {name}: there is no such coordinate system. Write WGS-84, GCJ-02 (高德, 腾讯), BD-09 (百度), CGCS2000, "
             "or EPSG and a number, such as EPSG:4547 (CGCS2000, 3-degree zone at 114° E)."
         )
-    return System(f"EPSG:{found.to_epsg() or code[1]}")
+    return System(f"EPSG:{found.to_epsg() or code}")
 
 
 # ---------------------------------------------------------------- the Gauss-Krüger grid
@@ -245,8 +246,8 @@ def grid_axes(first: ArrayLike, second: ArrayLike) -> str:
     known = np.isfinite(a) & np.isfinite(b)
     if not known.any():
         return ""
-    a, b = float(np.median(a[known])), float(np.median(b[known]))
-    for east, north, word in ((a, b, "first"), (b, a, "second")):
+    one, other = float(np.median(a[known])), float(np.median(b[known]))
+    for east, north, word in ((one, other, "first"), (other, one, "second")):
         plain = east % 1_000_000 if east >= _FIRST_6 * 1_000_000 else east
         if _EAST_M[0] <= plain <= _EAST_M[1] and _NORTH_M[0] <= north <= _NORTH_M[1] and (east < north or east >= _FIRST_6 * 1_000_000):
             return word
@@ -298,9 +299,9 @@ def numbers(values: pd.Series) -> Floats:
 
 
 def _one_number(text: str) -> float:
-    plain = unicodedata.normalize("NFKC", text).strip().replace("−", "-").replace("－", "-").replace(" ", "")
-    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", plain):
-        plain = plain.replace(",", "")
+    plain = unicodedata.normalize("NFKC", text).strip().replace("−", "-").replace("－", "-")
+    if re.fullmatch(r"[+-]?\d{1,3}([, ]\d{3})+(\.\d+)?", plain):
+        plain = plain.replace(",", "").replace(" ", "")
     try:
         return float(plain)
     except ValueError:

@@ -60,7 +60,7 @@ def table(candidates: Iterable[Candidate], services: Collection[str], plane: Pla
     )
     shapes = np.asarray([c.shape for _, c, _ in rows] + [None], dtype=object)[:-1]
     found = gpd.GeoDataFrame(frame, geometry=shapes, crs="EPSG:4326")
-    kept = [_once(group, plane, findings) for _, group in found.groupby("service", sort=True)]
+    kept = [once(group, plane, findings) for _, group in found.groupby("service", sort=True)]
     if not kept:
         return gpd.GeoDataFrame(found.assign(merged="")[COLUMNS].astype("str").astype({"visitors": bool}), geometry=shapes, crs="EPSG:4326")
     out = pd.concat(kept).sort_values(["service", "facility"], kind="stable").reset_index(drop=True)
@@ -76,7 +76,7 @@ def _plain(name: str) -> str:
     return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-def _once(group: gpd.GeoDataFrame, plane: Plane, findings: Findings) -> gpd.GeoDataFrame:
+def once(group: gpd.GeoDataFrame, plane: Plane, findings: Findings) -> gpd.GeoDataFrame:
     """One row per facility of one service."""
     service = str(group["service"].iloc[0])
     rule = {**rules.settings("dedupe"), **rules.settings(f"dedupe_{service}", optional=True)}

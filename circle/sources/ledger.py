@@ -158,7 +158,8 @@ def apply(
 ) -> gpd.GeoDataFrame:  # fmt: skip
     """Buildings with what the ledger says of them: several rows of one building add up; what it does not say stays as it was.
 
-    A row of a whole compound gives its households to the homes there in proportion to their estimate; the sum is the ledger's.
+    A row of a whole compound gives its households to the homes there that have no row of their own, in proportion to their estimate;
+    the sum is the ledger's.
     """
     rows = found >= 0
     findings.extend("tables.ambiguous_building", table.rows(found == MANY), "several buildings fit")
@@ -172,10 +173,12 @@ def apply(
         values = columns.counts(frame, column).to_numpy()
         return pd.Series(values).groupby(of).sum(min_count=1).reindex(range(len(buildings)))
 
-    households, population, elderly = (total(column).to_numpy(dtype=float) for column in ("households", "population", "elderly"))
+    households, population, elderly = (np.array(total(column), dtype=float) for column in ("households", "population", "elderly"))
     for row, members in shared.items():
         homes = members[buildings["residential"].to_numpy()[members]]
         homes = homes if len(homes) else members
+        rest = homes[~np.isin(homes, of)]  # homes that rows of their own tell of have their share already
+        homes = rest if len(rest) else homes
         weight = buildings["households"].to_numpy(dtype=float)[homes]
         weight = weight / weight.sum() if weight.sum() > 0 else np.full(len(homes), 1 / max(len(homes), 1))
         for column, values in (("households", households), ("population", population), ("elderly", elderly)):

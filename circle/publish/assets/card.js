@@ -93,7 +93,7 @@ function facts(place, i) {
   add(t("card.use"), use && use !== "yes" ? named(use) : "");
   add(t("card.levels"), details.levels[i] ? plain(details.levels[i] / 2) : "");
   const source = model.flags[i] >> 3;
-  if (model.households[i]) add(t("card.households"), t(["card.estimate", "card.estimate", "card.ledger", "card.flats"][source], { n: plain(Math.round(model.households[i]) / 10) }));
+  if (model.households[i]) add(t("card.households"), t(["card.estimate", "card.estimate", "card.ledger", "card.flats", "card.raster", "card.withheld"][source], { n: plain(Math.round(model.households[i]) / 10) }));
   const compound = listed(details, "compound", i);
   add(t("card.compound"), compound ? named(compound) : "");
   for (const column of Object.keys(details.lists)) {
@@ -103,7 +103,7 @@ function facts(place, i) {
   }
   const leg = oneLeg(place, i);
   if (leg !== null) add(t("card.leg_term"), t("card.leg_metres", { n: whole(leg) }));
-  const by = ["use", "area", "assumed"][(model.flags[i] >> 1) & 3];
+  const by = ["use", "area", "assumed", "ledger"][(model.flags[i] >> 1) & 3];
   add(t("card.counted"), isCounted(model, i) ? t(`card.counted_${by}`) : t("card.counted_not"));
   return h("dl", { class: "facts" }, rows);
 }

@@ -67,6 +67,8 @@ function csvText(value) {
   return `"${(risky ? `'${text}` : text).replace(/"/g, '""')}"`;
 }
 
+const WITHHELD = 5; // how households are known: below five, and not published
+
 function csv(place) {
   const { model } = place;
   const { details } = model;
@@ -77,7 +79,7 @@ function csv(place) {
   for (let i = 0; i < model.n; i++) {
     const gaps = isCounted(model, i) ? gapsOf(model, i) : 0;
     if (!gaps) continue;
-    const row = [csvText(idOf(details, i)), csvText(nameOf(details, i)), csvText(listed(details, "use", i)), csvText(listed(details, "compound", i)), model.households[i] / 10, gaps];
+    const row = [csvText(idOf(details, i)), csvText(nameOf(details, i)), csvText(listed(details, "use", i)), csvText(listed(details, "compound", i)), model.flags[i] >> 3 === WITHHELD ? "" : model.households[i] / 10, gaps];
     for (const s of model.services) {
       const minutes = minutesOf(s, i);
       row.push(Number.isFinite(minutes) ? minutes : "", csvText(names[verdictOf(s, i)]), csvText(reasonOf(s, i)), csvText(s.facility[i] < 0 ? "" : isStation(place, s.facility[i]) ? stationName(place, s.facility[i] - place.facilities.n) : idOf(place.facilities, s.facility[i])));
