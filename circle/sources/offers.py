@@ -98,6 +98,7 @@ def rows(table: Located, services: Collection[str], ground: Ground, findings: Fi
             "tags": [f"type={text}" if text else "" for text in tags.to_numpy(dtype=object)[where]],
             "kind": np.where(shapely.get_dimensions(table.shapes[where]) == 2, 2, 0),
             "stopping_point": False,
+            "visitors": np.asarray([rules.lets_visitors_in(service, {}) for _, service in made], dtype=bool),
         },
         geometry=table.shapes[where],
         crs="EPSG:4326",
