@@ -121,9 +121,7 @@ def _raster(path: Path, middles: Floats, ground: Ground) -> Cells:
         import rasterio.warp  # noqa: PLC0415
         import rasterio.windows  # noqa: PLC0415
     except ImportError as trouble:
-        raise SourceError(
-            f"{path}: rasters need rasterio. Install it (pip install rasterio), or give a grid as GeoPackage."
-        ) from trouble
+        raise SourceError(f"{path}: rasters need rasterio. Install it (pip install rasterio), or give a grid as GeoPackage.") from trouble
     try:
         with rasterio.open(path) as file:
             if file.crs is None:
