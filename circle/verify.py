@@ -401,12 +401,14 @@ def _verdicts(saved: Saved) -> Check:
 def _summary(saved: Saved) -> Check:
     verdicts = {name: pd.CategoricalDtype(list(gaps.VERDICTS)) for name in ("verdict", *(f"verdict_{one}" for one in saved.services))}
     reasons = {f"reason_{one}": pd.CategoricalDtype(list(gaps.REASONS)) for one in saved.services}
+    public = saved.record.get("public", {})  # what is withheld was counted as so many
     buildings = saved.buildings.astype(verdicts | reasons)
+    buildings = buildings.assign(households=buildings["households"].fillna(public.get("counted_as", np.nan)))
     again = {"shares": gaps.shares(buildings, saved.standard), **gaps.counts(buildings, saved.standard)}
     again["counts"] = {
         "buildings": len(saved.buildings),
         "edges": len(saved.edges),
-        "households": float(saved.buildings["households"].sum()),
+        "households": float(buildings["households"].sum()),
     }
     differ = sorted(_differ(again, saved.summary, ""))
     return Check("summary", not differ, {"who": ", ".join(differ[:5])})

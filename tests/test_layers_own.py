@@ -383,6 +383,20 @@ def test_nothing_below_five_can_be_told_from_what_is_published(households):
     assert privacy.blurred(other)["households"].equals(blurred["households"])  # no total tells them apart
 
 
+def test_swapped_columns_and_pairs_name_the_option_that_mends_them(tmp_path):
+    made = town()
+    lon, lat = made.degrees([50.0, 120.0], [-12.0, -12.0])
+    spec = table(tmp_path / "a.csv", [["服务", "经度", "纬度"], *[["shop", y, x] for x, y in zip(lon, lat, strict=True)]])
+    with pytest.raises(PlaceError, match=r"columns swapped.*--column a\.csv:经度=lat --column a\.csv:纬度=lon"):
+        enrich(made, facilities=(spec,))
+    out = enrich(made, facilities=(spec,), column=("a.csv:经度=lat", "a.csv:纬度=lon"))
+    assert (out.place.facilities["source"] == "a.csv").sum() == 2
+    spec = table(tmp_path / "b.csv", [["服务", "坐标"], *[["shop", f"{y},{x}"] for x, y in zip(lon, lat, strict=True)]])
+    with pytest.raises(PlaceError, match=r"--column b\.csv:坐标=latlng"):
+        enrich(made, facilities=(spec,))
+    assert len(enrich(made, facilities=(spec,), column=("坐标=latlng",)).place.facilities) == 4
+
+
 def test_number_words():
     assert [ledger.number(text) for text in ("三十二栋", "十楼", "第5幢", "B座", "12-1号楼", "007#")] == ["32", "10", "5", "", "12-1", "7"]
 

@@ -7,12 +7,13 @@ import sys
 import zipfile
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 from messy import SECRETS, make
 
 import circle
-from circle import sources
+from circle import sources, verify
 from circle.errors import CircleError
 from circle.sources import layers
 
@@ -107,6 +108,11 @@ def test_what_was_not_used_is_said(run):
 def test_nothing_private_is_in_any_file(run, tmp_path):
     out = tmp_path / "out"
     run.save(out)
+    book = openpyxl.load_workbook(out / "report.xlsx", read_only=True)
+    assert {"分区 网格 grid", "分区 小区 compound"} <= set(book.sheetnames)
+    worst = [row[6] for row in book["分区 网格 grid"].iter_rows(min_row=4, values_only=True) if isinstance(row[6], float | int)]
+    assert worst == sorted(worst)
+    book.close()
     for path in sorted(out.iterdir()):
         raw = path.read_bytes()
         if path.suffix == ".xlsx":
@@ -171,4 +177,6 @@ def test_public_files_hold_nothing_below_five(extract, folder, tmp_path):
         assert not ((table[column] > 0) & (table[column] < 5)).any(), column
     assert (table["households_by"] == "withheld").sum() == table["households"].isna().sum() > 50
     assert "withheld" in (tmp_path / "out" / "map.html").read_text(encoding="utf-8")
+    report = verify.verify(tmp_path / "out")
+    assert [check for check in report.checks if check.ok is False] == []
     assert run.record["public"] == {"least": 5, "counted_as": 2.5}

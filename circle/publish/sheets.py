@@ -97,9 +97,10 @@ Column = TextColumn | NumberColumn
 class Sheet:
     """One sheet of a `Book`. Rows and columns count from 0."""
 
-    def __init__(self, book: Book, key: str, widths: Sequence[float]) -> None:
+    def __init__(self, book: Book, key: str, widths: Sequence[float], title: str | None = None) -> None:
+        """`title`: what stands on the tab, where it is not the word for `key`."""
         self._book = book
-        self._sheet = book.file.add_worksheet(word("sheet", key).replace(" / ", " "))
+        self._sheet = book.file.add_worksheet((title or word("sheet", key)).replace(" / ", " "))
         self._widths = widths
         for column, width in enumerate(widths):
             self._sheet.set_column(column, column, width)

@@ -149,9 +149,20 @@ def _reason_rank(reason: str) -> tuple[int, str]:
 
 
 def _zones(book: Book, run: Saved) -> None:
+    """All zones on one sheet; where there are zones of several kinds, also each kind on its own."""
+    zones = _lowest_first(run) if run.has("zones") else pd.DataFrame({"layer": []})
+    _zone_sheet(book, run, zones, word("sheet", "zones"))
+    kinds = [kind for kind in dict.fromkeys(zones["layer"]) if kind != "place"]
+    for kind in kinds if len(kinds) > 1 else []:
+        _zone_sheet(
+            book, run, zones[zones["layer"] == kind], f"{word('sheet', 'zones').partition(' / ')[0]} {word('layer', clean(kind))}"[:31]
+        )
+
+
+def _zone_sheet(book: Book, run: Saved, zones: pd.DataFrame, title: str) -> None:
     labels = {"all": head("all"), **run.labels}
-    sheet = Sheet(book, "zones", [18, 20, 26, 13, 15, *[17] * (3 * len(labels))])
-    sheet.text(0, 0, f"{head('title')} · {word('sheet', 'zones')} · {both(run.standard.title)}", "title")
+    sheet = Sheet(book, "zones", [18, 20, 26, 13, 15, *[17] * (3 * len(labels))], title)
+    sheet.text(0, 0, f"{head('title')} · {title} · {both(run.standard.title)}", "title")
     sheet.text(1, 0, note("zones"), "note")
     share, by, gaps = (words()["head"][k] for k in ("share", "by_households", "gap_count"))
     heads = [head("layer"), head("zone"), head("name"), head("buildings_counted"), head("households_counted")]
@@ -161,7 +172,6 @@ def _zones(book: Book, run: Saved) -> None:
         heads += [f"{zh}{gaps['zh']} / {en}: {gaps['en']}", f"{zh}{share['zh']} / {en}: {share['en']}"]
         heads.append(f"{zh}{share['zh']}（{by['zh']}） / {en}: {share['en']} {by['en']}")
     sheet.head(2, heads)
-    zones = _lowest_first(run) if run.has("zones") else pd.DataFrame()
     for row, zone in enumerate(zones.to_dict("records"), 3):
         names = [word("layer", clean(zone["layer"])), clean(zone["zone"]), clean(str(zone["name"] or ""))]
         values = [zone[f"{kind}_{s}"] for s in labels for kind in ("gap", "share_buildings_met", "share_households_met")]

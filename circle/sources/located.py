@@ -23,7 +23,7 @@ from circle.sources.spreadsheets import Sheet
 
 Floats = NDArray[np.float64]
 Shapes = NDArray[np.object_]
-PLACED = ("lon", "lat", "location")
+PLACED = ("lon", "lat", "location", "latlng")
 _VERTICES = 2000  # corners of large areas that are looked at
 
 
@@ -52,9 +52,11 @@ class Words:
             systems[key] = coordinates.system(name)
         return cls(systems, columns.overrides(overrides))
 
-    def system(self, path: Path) -> System | None:
-        """The system of a file, if the planner gave one."""
-        return self.crs.get(path.name, self.crs.get(""))
+    def system(self, sheet: Sheet) -> System | None:
+        """The system of a file, if the planner gave one; what is said of all files is not said of one that declares a grid in metres."""
+        if sheet.path.name in self.crs:
+            return self.crs[sheet.path.name]
+        return None if sheet.crs and (sheet.crs.startswith("EPSG:") is False or System(sheet.crs).projected) else self.crs.get("")
 
 
 @dataclass(slots=True)
@@ -115,7 +117,7 @@ def located(spec: str, use: str, wanted: Sequence[str], words: Words, ground: Gr
     """
     sheet = opened(spec, use)
     reading = columns.understand(sheet, [*wanted, *PLACED], words.overrides, findings)
-    said = words.system(sheet.path)
+    said = words.system(sheet)
     try:
         if sheet.geometry is not None:
             shapes, crs = _shapes(sheet, said, ground, findings, areas=use in {"zones", "boundary"})
@@ -133,6 +135,8 @@ def _points(reading: columns.Reading, said: System | None, ground: Ground) -> tu
         a, b = frame["lon"].to_numpy(dtype=float), frame["lat"].to_numpy(dtype=float)
     elif "location" in frame:
         a, b = coordinates.pair(frame["location"])
+    elif "latlng" in frame:
+        b, a = coordinates.pair(frame["latlng"])
     elif "lon" in frame or "lat" in frame:
         columns.need(reading, "lat" if "lon" in frame else "lon", "it has one coordinate of two")
         raise AssertionError  # `need` has raised
@@ -190,9 +194,14 @@ def _refusal(sheet: Sheet, verdict: Verdict, winner: Evidence | None) -> str:
 def _option(sheet: Sheet, one: Evidence) -> str:
     file = sheet.path.name
     parts = []
-    if one.swapped and not one.system.projected and {"lon", "lat"} <= sheet.understood.keys():
-        known = sheet.understood
-        parts.append(f"--column {file}:{known['lon']}=lat --column {file}:{known['lat']}=lon")
+    known = sheet.understood
+    if one.swapped and not one.system.projected:
+        if {"lon", "lat"} <= known.keys():
+            parts.append(f"--column {file}:{known['lon']}=lat --column {file}:{known['lat']}=lon")
+        elif "location" in known:
+            parts.append(f"--column {file}:{known['location']}=latlng")
+        else:
+            parts.append("x and y in their right order to the file")
     if one.system is not WGS84 or not parts:
         parts.append(f"--crs {file}={one.system.name}")
     return " ".join(parts)
