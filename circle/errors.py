@@ -12,7 +12,8 @@ The tree::
     ├─ RuleError      (ValueError)   2  a standard or rules file says something impossible: file, key, value
     ├─ OutputError    (OSError)      2  the output folder cannot be written (1 when the disk is full)
     ├─ SchemaError    (ValueError)   1  a table lacks a column, or holds another type or range: a bug of ours
-    └─ NetworkError   (ValueError)   2  there is nothing to walk on
+    ├─ NetworkError   (ValueError)   2  there is nothing to walk on
+    └─ SitingError    (RuntimeError) 1  no plan keeps all conditions: says which one binds
 
 Bad map data is not an error: it is a *finding*, with a code, an OSM id and a stage, that is counted and saved.
 """
@@ -68,6 +69,10 @@ class NetworkError(CircleError, ValueError):
     """No walkable way in the data."""
 
     exit_status = 2
+
+
+class SitingError(CircleError, RuntimeError):
+    """No choice of stations keeps all conditions; the message says which one binds."""
 
 
 @dataclass(frozen=True, slots=True)
