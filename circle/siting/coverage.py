@@ -173,3 +173,31 @@ def same_edges(ground: Ground, spots: Links, limit_s: float) -> tuple[Ints, Ints
     cost = along + seconds(spots.leg_m[mine] + homes.leg_m[theirs], ground.speed_m_per_s)
     kept = cost <= (limit_s + TOLERANCE_S if np.isfinite(limit_s) else np.finfo(float).max)
     return spots.row[mine[kept]], homes.row[theirs[kept]], cost[kept]
+
+
+def between_points(ground: Ground, points: tuple[Ints, Floats], pairs: Ints, limit_s: float) -> Floats:
+    """Seconds from one point on an edge to another, on different edges; `inf` beyond the limit. `points`: edge, metres from its start."""
+    edge, offset = points
+    graph = ground.graph
+    used, index = np.unique(pairs, return_inverse=True)
+    pairs = index.reshape(-1, 2)
+    zero = np.zeros(len(used))
+    links = Links(np.arange(len(used)), edge[used], offset[used], zero, zero, zero, np.zeros(len(used), dtype=np.int8))
+    to_u, to_v = graph.towards(links)
+    ends = Ends(
+        np.r_[graph.u[links.edge], graph.v[links.edge]], np.r_[links.row, links.row], np.r_[to_u, to_v], len(used)
+    )  # fmt: skip
+    begins = np.unique(pairs[:, 0])
+    number = np.full(len(used), -1)
+    number[begins] = np.arange(len(begins))
+    kept = links.take(np.flatnonzero(number[links.row] >= 0))
+    spots = Spots.of_links(graph, Links(number[kept.row], kept.edge, kept.offset_m, kept.leg_m, zero, zero, kept.flag), len(begins), 1.0)
+    found: Floats = np.full(len(pairs), np.inf)
+    spot, end, cost = _search(graph, spots, ends, limit_s)
+    keys, wanted = spot * len(used) + end, number[pairs[:, 0]] * len(used) + pairs[:, 1]
+    order = np.argsort(keys, kind="stable")
+    place = np.searchsorted(keys[order], wanted)
+    inside = place < len(keys)
+    hit = np.flatnonzero(inside)[keys[order[place[inside]]] == wanted[inside]]
+    found[hit] = cost[order[place[hit]]]
+    return found

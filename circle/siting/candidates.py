@@ -1,0 +1,238 @@
+"""Candidates: where a station may stand.
+
+Takes: a planner's table, or the buildings and paths of a run with the rules in `rules/siting.toml`.   Gives: a table of candidates, tied
+to the network as any point is; those that cannot be tied, by name.
+Never: uses a candidate that nobody can walk to, or drops one without a word.
+
+The planner's table (CSV, Excel, GeoJSON, GeoPackage, GeoParquet; WGS 84) has `lon` and `lat` or shapes, and may have `candidate`, `name`,
+`cost`, `area_m2`, `services` (separated by spaces or commas; all that are asked for where empty), `required`, `forbidden`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from circle import linkage
+from circle.errors import SourceError
+from circle.linkage import Links
+from circle.rules.loading import RULES, read_toml
+from circle.siting.ground import Ground
+
+COLUMNS = ("candidate", "name", "source", "cost", "area_m2", "services", "required", "forbidden")
+_SHEETS, _TEXT = (".xlsx", ".xlsm", ".xls"), (".csv", ".tsv", ".txt")
+_YES = ("1", "1.0", "true", "yes", "y", "是", "✓")
+_SEPARATOR = re.compile(r"[\s,;，、；]+")
+DIGITS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Candidates that can be walked to: `table` (columns `COLUMNS` and a geometry in WGS 84), their `links`; ids that are `unlinked`."""
+
+    table: gpd.GeoDataFrame
+    links: Links
+    unlinked: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def services(self, row: int) -> tuple[str, ...]:
+        """Services that a candidate may offer; empty: all."""
+        return split(self.table["services"].iloc[row])
+
+
+@cache
+def rule(section: str) -> dict[str, Any]:
+    """A section of `rules/siting.toml`.
+
+    >>> rule("spots")["spacing_m"]
+    60
+    """
+    return dict(read_toml(RULES / "siting.toml").table[section])
+
+
+def split(text: Any) -> tuple[str, ...]:
+    """Words of a list in one cell.
+
+    >>> split("service_centre、clinic")
+    ('service_centre', 'clinic')
+    """
+    return tuple(word for word in _SEPARATOR.split(str(text)) if word and word != "nan")
+
+
+def tied(ground: Ground, table: gpd.GeoDataFrame) -> Candidates:
+    """Tie candidates to the network: points and areas as facilities are."""
+    shapes = linkage.project(table.geometry.to_numpy(), ground.net)
+    links = linkage.link(shapes, ground.net, every=True)
+    there = np.zeros(len(table), dtype=bool)
+    there[links.row] = True
+    place = np.cumsum(there) - 1
+    kept = Links(place[links.row], links.edge, links.offset_m, links.leg_m, links.start_x, links.start_y, links.flag)
+    return Candidates(table[there].reset_index(drop=True), kept, tuple(table["candidate"][~there]))
+
+
+def _table(shapes: NDArray[np.object_], source: str, columns: dict[str, Any]) -> gpd.GeoDataFrame:
+    plain: dict[str, Any] = {
+        "candidate": [f"{source}-{row + 1:04d}" for row in range(len(shapes))],
+        "name": "",
+        "source": source,
+        "cost": float(rule("cost")["station"]),
+        "area_m2": np.inf,
+        "services": "",
+        "required": False,
+        "forbidden": False,
+    }
+    return gpd.GeoDataFrame({**plain, **columns}, geometry=shapes, crs="EPSG:4326", index=range(len(shapes)))
+
+
+def read(path: Path, ground: Ground) -> gpd.GeoDataFrame:
+    """Read a planner's table of candidates.
+
+    Raises
+    ------
+    SourceError
+        The file cannot be read, has no places, or a place lies outside the data (in China often GCJ-02 instead of WGS 84).
+    """
+    frame = _frame(path)
+    frame.columns = pd.Index([str(name).strip() for name in frame.columns])
+    if isinstance(frame, gpd.GeoDataFrame):
+        shapes = frame.geometry.to_numpy()
+    elif {"lon", "lat"} <= set(frame.columns):
+        lon, lat = (pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float) for name in ("lon", "lat"))
+        shapes = shapely.points(lon, lat)
+    else:
+        raise SourceError(f"{path}: no columns lon and lat, and no shapes. It has: {', '.join(map(str, frame.columns))}.")
+    x, y = shapely.bounds(shapes)[:, :2].T
+    west, south, east, north = ground.summary["extent"]
+    outside = np.flatnonzero(~((x >= west) & (x <= east) & (y >= south) & (y <= north)))
+    if len(outside):
+        raise SourceError(
+            f"{path}: row {outside[0] + 2}: ({x[outside[0]]:.5f}, {y[outside[0]]:.5f}) is no place inside the data "
+            f"({west:.4f} to {east:.4f} E, {south:.4f} to {north:.4f} N). Give longitude and latitude in WGS 84."
+        )
+    table = _table(shapes, "planner", _given(frame, path))
+    twice = table["candidate"][table["candidate"].duplicated()]
+    if len(twice):
+        raise SourceError(f"{path}: the candidate “{twice.iloc[0]}” stands there twice. Give each its own id.")
+    return table
+
+
+def _given(frame: pd.DataFrame, path: Path) -> dict[str, Any]:
+    """The columns that a planner filled in."""
+    given: dict[str, Any] = {}
+    for name in ("candidate", "name"):
+        if name in frame:
+            given[name] = frame[name].fillna("").astype(str).to_numpy()
+    for name in ("cost", "area_m2"):
+        if name in frame:
+            given[name] = _amounts(frame[name], path, name)
+    for name in ("required", "forbidden"):
+        if name in frame:
+            given[name] = frame[name].astype(str).str.strip().str.lower().isin(_YES).to_numpy()
+    if "services" in frame:
+        given["services"] = [" ".join(split(cell)) for cell in frame["services"].fillna("")]
+    return given
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    try:
+        if path.suffix.lower() in _SHEETS:
+            return pd.read_excel(path)
+        if path.suffix.lower() in _TEXT:
+            for encoding in ("utf-8-sig", "gb18030"):
+                try:
+                    return pd.read_csv(path, sep=None, engine="python", encoding=encoding)
+                except UnicodeDecodeError:
+                    continue
+        reader = gpd.read_parquet if path.suffix.lower() in (".parquet", ".geoparquet") else gpd.read_file
+        frame = gpd.GeoDataFrame(reader(path))
+        return frame.to_crs("EPSG:4326") if frame.crs is not None else frame.set_crs("EPSG:4326")
+    except Exception as trouble:  # every reader has errors of its own
+        raise SourceError(
+            f"{path}: cannot be read as a table of candidates ({str(trouble).splitlines()[0]}). Check path and format."
+        ) from trouble
+
+
+def _amounts(column: pd.Series[Any], path: Path, name: str) -> NDArray[np.float64]:
+    default = float(rule("cost")["station"]) if name == "cost" else np.inf
+    amounts = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+    wrong = np.flatnonzero((np.isnan(amounts) & column.notna().to_numpy()) | (amounts < 0))
+    if len(wrong):
+        raise SourceError(f"{path}: row {wrong[0] + 2}: {name} = {column.iloc[wrong[0]]!r}: must be a number of at least 0.")
+    return np.where(np.isnan(amounts), default, amounts)
+
+
+def in_buildings(ground: Ground) -> gpd.GeoDataFrame:
+    """Rooms by rule: public and vacant buildings, simple sheds, and ground floors (rules/siting.toml, `rooms`)."""
+    rooms, buildings = rule("rooms"), ground.buildings
+    use, area = buildings["use"].astype(str), buildings["area_m2"].to_numpy()
+    whole = use.isin([*rooms["public"], *rooms["vacant"], *rooms["simple"]]).to_numpy()
+    floor = use.isin(rooms["ground_floor"]).to_numpy() & (area >= rooms["ground_floor_m2"])
+    chosen = (whole & (area >= rooms["least_m2"])) | floor
+    part = buildings[chosen]
+    size = np.where(floor[chosen], float(rooms["ground_floor_m2"]), area[chosen])
+    given = {"candidate": part["building"].to_numpy(dtype=object), "name": part["name"].astype(str).to_numpy(dtype=object), "area_m2": size}
+    return _table(part.geometry.to_numpy(), "room", given)
+
+
+def along(
+    ground: Ground, spacing_m: float | None = None, allowed: shapely.Geometry | None = None, most: int | None = None
+) -> gpd.GeoDataFrame:
+    """Spots along walkable edges, at least `spacing_m` apart (rules/siting.toml), inside `allowed` (WGS 84) where it is given.
+
+    `most`: widen the spacing until there are no more than so many.
+    """
+    rules_, net = rule("spots"), ground.net
+    spacing = float(spacing_m or rules_["spacing_m"])
+    edges = net.edges
+    passable = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
+    good = np.flatnonzero(passable & ~edges["island"].to_numpy() & ~edges["class"].astype(str).isin(rules_["never_on"]).to_numpy())
+    length = edges["length_m"].to_numpy()[good]
+    many = np.maximum(np.round(length / spacing), 1).astype(np.intp)
+    of = np.repeat(np.arange(len(good)), many)
+    share = (np.arange(len(of)) - np.repeat(np.cumsum(many) - many, many) + 0.5) / many[of]
+    points = shapely.line_interpolate_point(net.lines[good][of], share, normalized=True)
+    x, y = shapely.get_x(points), shapely.get_y(points)
+    lon, lat = net.plane.backward(x, y)
+    kept = np.ones(len(points), dtype=bool)
+    if allowed is not None:
+        kept &= shapely.contains_xy(allowed, lon, lat)
+    background = ground.tables["background"]
+    areas = gpd.GeoSeries(background["geometry"][background["kind"].isin(rules_["never_in"])])
+    areas = areas[areas.geom_type.isin(["Polygon", "MultiPolygon"])]
+    if len(areas):
+        hit, _ = shapely.STRtree(areas.to_numpy()).query(shapely.points(lon, lat), predicate="intersects")
+        kept[hit] = False
+    rows = np.flatnonzero(kept)
+    metres = np.column_stack([x, y])[rows] / net.plane.units_per_metre(y[rows])[:, None]
+    chosen = _thin(metres, spacing)
+    while most is not None and len(chosen) > most:
+        spacing *= max(1.02, (len(chosen) / most) ** 0.5)
+        chosen = _thin(metres, spacing)
+    rows = rows[chosen]
+    names = edges["name"].astype(str).to_numpy()[good[of[rows]]]
+    return _table(shapely.points(np.round(lon[rows], DIGITS), np.round(lat[rows], DIGITS)), "spot", {"name": names})
+
+
+def _thin(metres: NDArray[np.float64], spacing_m: float) -> NDArray[np.intp]:
+    """Points so that none is nearer to an earlier one that stays."""
+    if not len(metres):
+        return np.empty(0, dtype=np.intp)
+    tree = cKDTree(metres)
+    gone = np.zeros(len(metres), dtype=bool)
+    for one in range(len(metres)):  # whoever comes first stays
+        if not gone[one]:
+            near = np.asarray(tree.query_ball_point(metres[one], spacing_m * (1 - 1e-9)))
+            gone[near[near > one]] = True
+    return np.flatnonzero(~gone)

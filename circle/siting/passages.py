@@ -1,0 +1,179 @@
+"""Passages: where a wall, a railway or a river keeps two near stretches of the network apart.
+
+Takes: the ground.   Gives: places where a gate, a crossing or a short link would shorten a walk, with their metres and a first cost.
+Never: leads through a building, or proposes what a walk of ordinary length does already.
+
+Points along all edges are compared with their neighbours: where the straight line is short, crosses something that separates (or starts
+at a dead end), crosses no building, and the walk is long, there is a passage to be opened.
+"""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from circle import linkage
+from circle.chunks import side_by_side
+from circle.siting.candidates import rule
+from circle.siting.coverage import Spots, between_points
+from circle.siting.ground import Ground
+from circle.units import seconds
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+
+KINDS = ("wall", "railway", "water", "link")
+_OF = {"barrier": "wall", "railway": "railway", "water": "water"}
+FAR_M = 3000.0  # a longer walk is not measured out: it is long
+WAIT_M = 150.0  # homes so near to a passage are those that it may serve first
+NAMES = {"wall": "新门 new gate", "railway": "过街通道 crossing", "water": "便桥 footbridge", "link": "连接路 short link"}
+COLUMNS = ["passage", "name", "kind", "length_m", "walk_m", "cost", "required", "forbidden", "edge_a", "offset_a", "edge_b", "offset_b"]
+
+
+def find(ground: Ground, near: Floats | None = None, reach_m: float = np.inf) -> gpd.GeoDataFrame:
+    """Find passages.
+
+    Parameters
+    ----------
+    near, reach_m
+        Plane coordinates of homes that wait for a service, shape (n, 2): only passages within `reach_m` metres of one are given.
+
+    Returns
+    -------
+    One row per passage, the one that saves most first: `passage`, `name`, `kind` (wall, railway, water, link), `length_m` (straight),
+    `walk_m` (today; at most 3000, `inf` where there is no path), `cost`, ends on the network, and a line in WGS 84 drawn from end to end.
+    """
+    rules_ = rule("passages")
+    edge, offset, x, y, dead = _points(ground, float(rules_["step_m"]))
+    units = ground.net.plane.units_per_metre(y)
+    metres = np.column_stack([x, y]) / units[:, None]
+    if near is not None and len(metres):
+        reach = reach_m if np.isfinite(reach_m) else 1e9
+        homes = near / ground.net.plane.units_per_metre(near[:, 1])[:, None] if len(near) else np.empty((0, 2))
+        close = (
+            np.isfinite(cKDTree(homes).query(metres, distance_upper_bound=reach)[0]) if len(homes) else np.zeros(len(metres), dtype=bool)
+        )
+        edge, offset, x, y, dead, metres, units = (column[close] for column in (edge, offset, x, y, dead, metres, units))
+    if not len(metres):
+        return _table(ground, np.empty((0, 2), dtype=np.intp), (edge, offset, x, y), np.empty(0), np.empty(0), np.empty(0, dtype=np.intp))
+    pairs = cKDTree(metres).query_pairs(float(rules_["near_m"]), output_type="ndarray").astype(np.intp)
+    u, v = ground.net.edges["u_index"].to_numpy(), ground.net.edges["v_index"].to_numpy()
+    a, b = edge[pairs[:, 0]], edge[pairs[:, 1]]
+    joined = (a == b) | (u[a] == u[b]) | (u[a] == v[b]) | (v[a] == u[b]) | (v[a] == v[b])
+    pairs = pairs[~joined]
+    straight = np.hypot(*(metres[pairs[:, 0]] - metres[pairs[:, 1]]).T)
+    pairs, straight = pairs[straight > 0.5], straight[straight > 0.5]
+    pairs, straight, kind = _apart(ground, pairs, straight, (x, y, dead))
+    pairs, straight, kind = _nearest_of_edges(pairs, straight, kind, edge)
+    walk = between_points(ground, (edge, offset), pairs, seconds(FAR_M, ground.speed_m_per_s)) * ground.speed_m_per_s
+    long_ = (walk >= rules_["walk_m"]) & (walk >= rules_["ratio"] * straight)
+    pairs, straight, kind, walk = pairs[long_], straight[long_], kind[long_], walk[long_]
+    saved = np.where(np.isfinite(walk), walk, FAR_M) - straight
+    if near is not None:  # what many who wait may use, and saves them much
+        middle = (metres[pairs[:, 0]] + metres[pairs[:, 1]]) / 2
+        waiting = cKDTree(near / ground.net.plane.units_per_metre(near[:, 1])[:, None])
+        saved = saved * (waiting.query_ball_point(middle, WAIT_M, return_length=True) if len(middle) else 1.0)
+    chosen = _best(pairs, saved, metres, float(rules_["apart_m"]))[: int(rules_["most"])]
+    return _table(ground, pairs[chosen], (edge, offset, x, y), straight[chosen], walk[chosen], kind[chosen])
+
+
+def _points(ground: Ground, step_m: float) -> tuple[Ints, Floats, Floats, Floats, Bools]:
+    """Points along all edges that are walked, both ends included: edge, metres from its start, place, whether it is a dead end."""
+    net = ground.net
+    forward, backward = net.edges["seconds_forward"].to_numpy(), net.edges["seconds_backward"].to_numpy()
+    connected = ~net.edges["island"].to_numpy() & (net.edges["length_m"].to_numpy() > 0)
+    good = np.flatnonzero(np.isfinite(forward) & np.isfinite(backward) & connected)
+    length = net.edges["length_m"].to_numpy()[good]
+    pieces = np.maximum(np.ceil(length / step_m), 1).astype(np.intp)
+    of = np.repeat(np.arange(len(good)), pieces + 1)
+    number = np.arange(len(of)) - np.repeat(np.cumsum(pieces + 1) - pieces - 1, pieces + 1)
+    share = number / pieces[of]
+    edge = good[of]
+    points = side_by_side(lambda line, at: shapely.line_interpolate_point(line, at, normalized=True), net.lines[edge], share)
+    u, v = net.edges["u_index"].to_numpy(), net.edges["v_index"].to_numpy()
+    degree = np.bincount(np.r_[u, v], minlength=len(net.nodes))
+    dead = ((number == 0) & (degree[u[edge]] == 1)) | ((number == pieces[of]) & (degree[v[edge]] == 1))
+    offset = np.where(number == pieces[of], length[of], share * length[of])
+    return edge, offset, shapely.get_x(points), shapely.get_y(points), dead
+
+
+def _apart(ground: Ground, pairs: Ints, straight: Floats, points: tuple[Floats, Floats, Bools]) -> tuple[Ints, Floats, Ints]:
+    """Pairs that something separates, or that begin at a dead end; none that a building lies between."""
+    x, y, dead = points
+    lines = shapely.linestrings(
+        np.stack([np.column_stack([x[pairs[:, 0]], y[pairs[:, 0]]]), np.column_stack([x[pairs[:, 1]], y[pairs[:, 1]]])], 1)
+    )
+    kind = np.full(len(pairs), len(KINDS))
+    background = ground.tables["background"]
+    for what, word in reversed(_OF.items()):
+        shapes = background["geometry"][(background["kind"] == what)].to_numpy()
+        if len(shapes) and len(lines):
+            hit, _ = shapely.STRtree(linkage.project(shapes, ground.net)).query(lines, predicate="intersects")
+            kind[hit] = KINDS.index(word)
+    loose = (kind == len(KINDS)) & (dead[pairs[:, 0]] | dead[pairs[:, 1]])
+    kind[loose] = KINDS.index("link")
+    kept = np.flatnonzero(kind < len(KINDS))
+    blocked = np.zeros(len(kept), dtype=bool)
+    if len(kept):
+        houses = linkage.project(ground.buildings.geometry.to_numpy(), ground.net)
+        hit, _ = shapely.STRtree(houses).query(lines[kept], predicate="intersects")
+        blocked[hit] = True
+    kept = kept[~blocked]
+    return pairs[kept], straight[kept], kind[kept]
+
+
+def _nearest_of_edges(pairs: Ints, straight: Floats, kind: Ints, edge: Ints) -> tuple[Ints, Floats, Ints]:
+    """Of all pairs between two edges, the shortest."""
+    a, b = edge[pairs[:, 0]], edge[pairs[:, 1]]
+    order = np.lexsort((pairs[:, 1], pairs[:, 0], straight, np.maximum(a, b), np.minimum(a, b)))
+    low, high = np.minimum(a, b)[order], np.maximum(a, b)[order]
+    first = order[np.r_[True, (low[1:] != low[:-1]) | (high[1:] != high[:-1])]] if len(order) else order
+    return pairs[first], straight[first], kind[first]
+
+
+def _best(pairs: Ints, saved: Floats, metres: Floats, apart_m: float) -> Ints:
+    """The passages that save most, none of whose both ends lie beside those of a better one."""
+    middle = (metres[pairs[:, 0]] + metres[pairs[:, 1]]) / 2 if len(pairs) else np.empty((0, 2))
+    order = np.lexsort((np.arange(len(pairs)), -np.round(saved, 3)))
+    gone = np.zeros(len(pairs), dtype=bool)
+    tree = cKDTree(middle) if len(pairs) else None
+    out = []
+    for one in order.tolist():
+        if not gone[one] and tree is not None:
+            out.append(one)
+            gone[tree.query_ball_point(middle[one], apart_m)] = True
+    return np.asarray(out, dtype=np.intp)
+
+
+def _table(
+    ground: Ground, pairs: Ints, points: tuple[Ints, Floats, Floats, Floats], straight: Floats, walk: Floats, kind: Ints
+) -> gpd.GeoDataFrame:  # noqa: PLR0913
+    edge, offset, x, y = points
+    cost = rule("cost")
+    words = [KINDS[number] for number in kind.tolist()]
+    lon, lat = ground.net.plane.backward(x, y)
+    ends = [np.column_stack([lon[pairs[:, side]], lat[pairs[:, side]]]) for side in (0, 1)]
+    lines = shapely.linestrings(np.round(np.stack(ends, axis=1), 7)) if len(pairs) else np.empty(0, dtype=object)
+    table = pd.DataFrame(
+        {
+            "passage": [f"passage-{row + 1:03d}" for row in range(len(pairs))],
+            "name": [NAMES[word] for word in words],
+            "kind": words,
+            "length_m": straight,
+            "walk_m": walk,
+            "cost": [float(cost[word]) for word in words] + straight * float(cost["per_metre"]),
+            "required": False,
+            "forbidden": False,
+            "edge_a": edge[pairs[:, 0]],
+            "offset_a": offset[pairs[:, 0]],
+            "edge_b": edge[pairs[:, 1]],
+            "offset_b": offset[pairs[:, 1]],
+        },
+        columns=COLUMNS,
+    )
+    return gpd.GeoDataFrame(table, geometry=lines, crs="EPSG:4326")
