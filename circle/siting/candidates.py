@@ -148,7 +148,8 @@ def _given(frame: pd.DataFrame, path: Path) -> dict[str, Any]:
 def _frame(path: Path) -> pd.DataFrame:
     try:
         if path.suffix.lower() in _SHEETS:
-            return pd.read_excel(path)
+            sheet: pd.DataFrame = pd.read_excel(path)
+            return sheet
         if path.suffix.lower() in _TEXT:
             for encoding in ("utf-8-sig", "gb18030"):
                 try:

@@ -43,7 +43,7 @@ class Spots:
         """Spots that are tied to edges, as facilities are: one walks to either end of the edge, along it, and the leg."""
         leg = seconds(links.leg_m, speed_m_per_s)
         from_u, from_v = graph.arriving(links)
-        u, v = graph.u[links.edge], graph.v[links.edge]
+        u, v = graph.arrivals(links, None)
         return cls(count, np.r_[links.row, links.row], np.r_[u, v], np.r_[leg + from_u, leg + from_v], links)
 
 
@@ -74,7 +74,7 @@ class Homes:
         graph, links = ground.graph, ground.mine
         leg = seconds(links.leg_m, ground.speed_m_per_s)
         to_u, to_v = graph.towards(links)
-        place = np.r_[graph.u[links.edge], graph.v[links.edge]]
+        place = np.r_[graph.start_u[links.edge], graph.start_v[links.edge]]
         building, cost = np.r_[links.row, links.row], np.r_[leg + to_u, leg + to_v]
         finite = np.isfinite(cost)
         place, building, cost = place[finite], building[finite], cost[finite]
@@ -185,7 +185,7 @@ def between_points(ground: Ground, points: tuple[Ints, Floats], pairs: Ints, lim
     links = Links(np.arange(len(used)), edge[used], offset[used], zero, zero, zero, np.zeros(len(used), dtype=np.int8))
     to_u, to_v = graph.towards(links)
     ends = Ends(
-        np.r_[graph.u[links.edge], graph.v[links.edge]], np.r_[links.row, links.row], np.r_[to_u, to_v], len(used)
+        np.r_[graph.start_u[links.edge], graph.start_v[links.edge]], np.r_[links.row, links.row], np.r_[to_u, to_v], len(used)
     )  # fmt: skip
     begins = np.unique(pairs[:, 0])
     number = np.full(len(used), -1)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from circle import access
 from circle.errors import RuleError
+from circle.linkage import Links
 from circle.siting.candidates import Candidates
 from circle.siting.coverage import Homes, Spots, Walks, between, walks
 from circle.siting.cut import Cut, cut
@@ -50,8 +51,8 @@ class Who:
 class Asked:
     """The question as a `Problem`, and what it was made of.
 
-    Attributes: `problem`, `stations` (candidates), `passages` (table), `only_by_several` (demands that some station or facility reaches in time
-    only through several new passages, which no option stands for).
+    Attributes: `problem`, `stations` (candidates), `passages` (table), `only_by_several` (demands that some station or facility reaches in
+    time only through several new passages, which no option stands for).
     """
 
     problem: Problem
@@ -130,8 +131,7 @@ def ask(ground: Ground, who: Who, stations: Candidates, passages: gpd.GeoDataFra
     limit = float(wanted.limit_s.max()) if within else float(wanted.current_s.max(initial=0.0))
     shut = cut(ground, passages, opened=False)
     homes = Homes.of(shut.ground)
-    spots = Spots.of_links(ground.graph, stations.links, len(stations), ground.speed_m_per_s)
-    spots = Spots.of_links(shut.ground.graph, shut.moved(stations.links), len(stations), ground.speed_m_per_s) if len(passages) else spots
+    spots = Spots.of_links(shut.ground.graph, shut.moved(stations.links), len(stations), ground.speed_m_per_s)
     maker = _Maker(wanted, len(ground.tables["buildings"]), len(stations), who.services, within)
     alone = walks(shut.ground, spots, limit, homes)
     maker.add(alone, alone.spot, _offers(stations, who.services))
@@ -159,15 +159,14 @@ def _measures(stations: Candidates, passages: gpd.GeoDataFrame) -> Measures:
         return np.concatenate([table[name].to_numpy(), passages[name].to_numpy()]) if len(passages) else table[name].to_numpy()
 
     area = np.r_[table["area_m2"].to_numpy(dtype=float), np.full(len(passages), np.inf)]
-    return Measures(
-        np.arange(count + len(passages)) >= count, both("cost").astype(float), both("required").astype(bool), both("forbidden").astype(bool), area
-    )  # fmt: skip
+    passage = np.arange(count + len(passages)) >= count
+    return Measures(passage, both("cost").astype(float), both("required").astype(bool), both("forbidden").astype(bool), area)
 
 
 class _Maker:
     """Gathers options and their walks, demand by demand."""
 
-    def __init__(self, wanted: Demands, buildings: int, stations: int, services: Sequence[str], within: bool) -> None:  # noqa: FBT001, PLR0913
+    def __init__(self, wanted: Demands, buildings: int, stations: int, services: Sequence[str], within: bool) -> None:  # noqa: FBT001
         self.wanted, self.within, self.stations, self.services = wanted, within, stations, services
         self.row = np.full((len(services), buildings), NONE)
         self.row[wanted.service, wanted.building] = np.arange(len(wanted))
@@ -225,9 +224,14 @@ def _passages_alone(shut: Cut, maker: _Maker, given: tuple[int, float, Sequence[
     maker.options(np.column_stack([np.arange(stations, stations + count), np.full(count, NONE)]))
 
 
-def search_from(ground: Ground, links: access.Links, rows: pd.DataFrame) -> Floats:
+def let_in(rows: pd.DataFrame) -> Bools | None:
+    """Which facilities let visitors in; None where the run does not say: all do."""
+    return rows["visitors"].to_numpy(dtype=bool) if "visitors" in rows else None
+
+
+def search_from(ground: Ground, links: Links, rows: pd.DataFrame) -> Floats:
     """Seconds from every place to the nearest of some facilities."""
-    return access.search(ground.graph, links, len(rows), ground.speed_m_per_s).seconds
+    return access.search(ground.graph, links, len(rows), ground.speed_m_per_s, let_in(rows)).seconds
 
 
 def _through(shut: Cut, spots: Spots, maker: _Maker, given: tuple[Walks, float, Bools], homes: Homes) -> None:
@@ -271,7 +275,7 @@ def _several(ground: Ground, given: tuple[Candidates, gpd.GeoDataFrame], maker: 
     keys = [station * len(maker.wanted) + reached]
     for number, service in enumerate(maker.services):
         links, rows = wide.ground.offered(service)
-        reach = access.search(wide.ground.graph, links, len(rows), ground.speed_m_per_s)
+        reach = access.search(wide.ground.graph, links, len(rows), ground.speed_m_per_s, let_in(rows))
         walk = access.measure(wide.ground.graph, wide.ground.mine, maker.row.shape[1], links, reach, ground.speed_m_per_s)
         mine = maker.row[number]
         rows_ = np.flatnonzero(mine >= 0)

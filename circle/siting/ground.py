@@ -130,7 +130,7 @@ def _network(nodes: pd.DataFrame, edges: pd.DataFrame, plane: Plane) -> Network:
 
 def _links(rows: pd.DataFrame, ids: pd.Index[Any], plane: Plane) -> Links:
     """Saved links as arrays, sorted by shape and rank."""
-    row = ids.get_indexer(rows["id"].to_numpy(dtype=object))
+    row = ids.get_indexer(pd.Index(rows["id"].astype(object)))
     order = np.lexsort((rows["rank"].to_numpy(), row))
     x, y = plane.forward(rows["start_lon"].to_numpy(), rows["start_lat"].to_numpy())
     flags = rows["flag"].astype("str").map({word: number for number, word in enumerate(FLAGS)}).fillna(0).to_numpy(dtype=np.int8)

@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 from circle import linkage
 from circle.chunks import side_by_side
 from circle.siting.candidates import rule
-from circle.siting.coverage import Spots, between_points
+from circle.siting.coverage import between_points
 from circle.siting.ground import Ground
 from circle.units import seconds
 
@@ -29,7 +29,7 @@ Bools = NDArray[np.bool_]
 
 KINDS = ("wall", "railway", "water", "link")
 _OF = {"barrier": "wall", "railway": "railway", "water": "water"}
-FAR_M = 3000.0  # a longer walk is not measured out: it is long
+FAR_M = 1500.0  # a longer walk is not measured out: it is long
 WAIT_M = 150.0  # homes so near to a passage are those that it may serve first
 NAMES = {"wall": "新门 new gate", "railway": "过街通道 crossing", "water": "便桥 footbridge", "link": "连接路 short link"}
 COLUMNS = ["passage", "name", "kind", "length_m", "walk_m", "cost", "required", "forbidden", "edge_a", "offset_a", "edge_b", "offset_b"]
@@ -46,7 +46,7 @@ def find(ground: Ground, near: Floats | None = None, reach_m: float = np.inf) ->
     Returns
     -------
     One row per passage, the one that saves most first: `passage`, `name`, `kind` (wall, railway, water, link), `length_m` (straight),
-    `walk_m` (today; at most 3000, `inf` where there is no path), `cost`, ends on the network, and a line in WGS 84 drawn from end to end.
+    `walk_m` (today; `inf`: over 1500 m, or no path), `cost`, ends on the network, and a line in WGS 84 drawn from end to end.
     """
     rules_ = rule("passages")
     edge, offset, x, y, dead = _points(ground, float(rules_["step_m"]))
@@ -152,7 +152,7 @@ def _best(pairs: Ints, saved: Floats, metres: Floats, apart_m: float) -> Ints:
 
 def _table(
     ground: Ground, pairs: Ints, points: tuple[Ints, Floats, Floats, Floats], straight: Floats, walk: Floats, kind: Ints
-) -> gpd.GeoDataFrame:  # noqa: PLR0913
+) -> gpd.GeoDataFrame:
     edge, offset, x, y = points
     cost = rule("cost")
     words = [KINDS[number] for number in kind.tolist()]
