@@ -29,7 +29,12 @@ PLAIN_TABLES = ("links", "findings")
 RECORDS = ("summary", "run")
 MARK = "run.json"  # a folder that holds it is a run's, and may be replaced by a newer one
 PUBLISHED = ("map.html", "report.xlsx", "circle.gpkg")
-OURS = frozenset([*(f"{name}.parquet" for name in (*GEO_TABLES, *PLAIN_TABLES)), *(f"{name}.json" for name in RECORDS), *PUBLISHED])
+PLAN = (  # of a plan's folder, which is a run's folder too
+    *(f"{name}.{kind}" for name in ("stations", "passages") for kind in ("parquet", "geojson")),
+    *(f"{name}.{kind}" for name in ("curve", "zones_change") for kind in ("parquet", "csv")),
+    *("plan.json", "scenario.toml"),
+)
+OURS = frozenset([*PLAN, *(f"{name}.parquet" for name in (*GEO_TABLES, *PLAIN_TABLES)), *(f"{name}.json" for name in RECORDS), *PUBLISHED])
 _FULL = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 LEAST_BYTES = 1_000_000  # a disk with less room left than this is full
 

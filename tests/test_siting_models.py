@@ -146,9 +146,7 @@ def test_p_median_is_the_least_sum_of_those_who_have_a_path(problem, k):
     every = [(plan, by_hand(problem, plan)) for plan in plans(problem, means)]
     weight = problem.demands.weight
     least = min(weight[~np.isfinite(seconds)].sum() for _, seconds in every)
-    best = min(
-        (weight * np.where(np.isfinite(s), s, 0.0)).sum() for _, s in every if weight[~np.isfinite(s)].sum() == pytest.approx(least)
-    )
+    best = min((weight * np.where(np.isfinite(s), s, 0.0)).sum() for _, s in every if weight[~np.isfinite(s)].sum() == pytest.approx(least))
     assert found.proven
     assert found.objective == pytest.approx(best)
     mine = by_hand(problem, found.built)
@@ -234,10 +232,10 @@ def line(*places: float, homes: int = 10) -> Problem:
 
 
 def test_a_line_of_homes_by_arithmetic():
-    """Ten homes at 0, 100 … 900; a station reaches 300 to both sides: seven homes in the middle, and two stations reach all."""
+    """Ten homes at 0, 100 … 900; a station at 250 reaches six of them (0 … 500), two together reach all, nobody farther than 250."""
     problem = line(0.0, 250.0, 450.0, 650.0)
     one = models.solve(problem, "mclp", means=Means(1))
-    assert (one.objective, one.built.tolist()) == (6.0, [False, True, False, False]) or one.objective == 6.0
+    assert one.objective == 6.0
     assert models.solve(problem, "lscp", means=Means()).objective == 2
     assert models.solve(problem, "p-center", means=Means(2)).objective == 250.0
 

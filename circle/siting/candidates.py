@@ -148,17 +148,17 @@ def _given(frame: pd.DataFrame, path: Path) -> dict[str, Any]:
 def _frame(path: Path) -> pd.DataFrame:
     try:
         if path.suffix.lower() in _SHEETS:
-            sheet: pd.DataFrame = pd.read_excel(path)
-            return sheet
+            return pd.DataFrame(pd.read_excel(path))
         if path.suffix.lower() in _TEXT:
             for encoding in ("utf-8-sig", "gb18030"):
                 try:
-                    return pd.read_csv(path, sep=None, engine="python", encoding=encoding)
+                    return pd.DataFrame(pd.read_csv(path, sep=None, engine="python", encoding=encoding))
                 except UnicodeDecodeError:
                     continue
         reader = gpd.read_parquet if path.suffix.lower() in (".parquet", ".geoparquet") else gpd.read_file
-        frame = gpd.GeoDataFrame(reader(path))
-        return frame.to_crs("EPSG:4326") if frame.crs is not None else frame.set_crs("EPSG:4326")
+        frame: gpd.GeoDataFrame = gpd.GeoDataFrame(reader(path))
+        drawn: pd.DataFrame = frame.to_crs("EPSG:4326") if frame.crs is not None else frame.set_crs("EPSG:4326")
+        return drawn
     except Exception as trouble:  # every reader has errors of its own
         raise SourceError(
             f"{path}: cannot be read as a table of candidates ({str(trouble).splitlines()[0]}). Check path and format."

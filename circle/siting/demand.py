@@ -52,13 +52,14 @@ class Asked:
     """The question as a `Problem`, and what it was made of.
 
     Attributes: `problem`, `stations` (candidates), `passages` (table), `only_by_several` (demands that some station or facility reaches in
-    time only through several new passages, which no option stands for).
+    time only through several new passages, which no option stands for), `speed_m_per_s`.
     """
 
     problem: Problem
     stations: Candidates
     passages: gpd.GeoDataFrame
     only_by_several: Ints
+    speed_m_per_s: float
 
 
 def weights(buildings: pd.DataFrame, who: Who) -> Floats:
@@ -142,7 +143,7 @@ def ask(ground: Ground, who: Who, stations: Candidates, passages: gpd.GeoDataFra
         _through(shut, spots, maker, (alone, limit, _offers(stations, who.services)), homes)
         if len(passages) > 1 and within:
             several = _several(ground, (stations, passages), maker, limit)
-    return Asked(maker.problem(_measures(stations, passages)), stations, passages, several)
+    return Asked(maker.problem(_measures(stations, passages)), stations, passages, several, ground.speed_m_per_s)
 
 
 def _offers(stations: Candidates, services: Sequence[str]) -> Bools:

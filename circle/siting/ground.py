@@ -55,6 +55,8 @@ class Ground:
         net = _network(tables["nodes"], tables["edges"], plane)
         goals = pd.Index(tables["facilities"]["facility"].drop_duplicates())
         links = tables["links"]
+        if "visitors" not in tables["facilities"]:  # runs of before did not say: everyone is let in
+            tables = {**tables, "facilities": tables["facilities"].assign(visitors=True)}
         return cls(
             tables=tables,
             record=record,

@@ -177,3 +177,10 @@ def _table(
         columns=COLUMNS,
     )
     return gpd.GeoDataFrame(table, geometry=lines, crs="EPSG:4326")
+
+
+def none() -> gpd.GeoDataFrame:
+    """No passages at all, as a table."""
+    empty = {name: pd.Series(dtype=float if name in ("length_m", "walk_m", "cost", "offset_a", "offset_b") else object) for name in COLUMNS}
+    table = pd.DataFrame(empty).astype({"required": bool, "forbidden": bool, "edge_a": int, "edge_b": int})
+    return gpd.GeoDataFrame(table, geometry=np.empty(0, dtype=object), crs="EPSG:4326")

@@ -1,0 +1,304 @@
+"""A plan: what to build, the proof that no choice does better, and what it changes for whom.
+
+Takes: the ground, whom it is for, the means, candidates, passages.   Gives: `Plan`, with its files.
+Never: shows a gain that was not measured again on the whole network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from circle import folder, referee, rules, scenario
+from circle.errors import SitingError
+from circle.siting import equity, models
+from circle.siting.after import after, summary
+from circle.siting.candidates import Candidates
+from circle.siting.demand import Asked, Who, ask, only_spots
+from circle.siting.ground import Ground
+from circle.siting.models import MODELS, Means, Solution
+from circle.siting.problem import NONE, TOLERANCE_S, Problem
+from circle.units import SECONDS_PER_MINUTE
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Say = Callable[[str], None]
+
+SEED = 20220617
+SAME = 1e-6
+UNITS = {
+    "mclp": "weight within the limit",
+    "lscp": "measures, or cost where only a budget is given",
+    "p-median": "weight · seconds",
+    "p-center": "seconds",
+}
+STATION_COLUMNS = ("candidate", "name", "source", "cost", "area_m2", "services", "gain", "served", "next_best", "loss", "geometry")
+PASSAGE_COLUMNS = ("passage", "name", "kind", "length_m", "walk_m", "cost", "gain", "served", "next_best", "loss", "geometry")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan and what it changes.
+
+    Attributes: `ground`, `who`, `means`, `asked` (the question), `solution` (the answer and its proof), `stations` and `passages` (what to
+    build), `curve` (for each number of measures), `zones` (before and after), `proof` (`plan.json`), `tables` (the run afterwards).
+    """
+
+    ground: Ground
+    who: Who
+    means: Means
+    asked: Asked
+    solution: Solution
+    stations: gpd.GeoDataFrame
+    passages: gpd.GeoDataFrame
+    curve: pd.DataFrame
+    zones: pd.DataFrame
+    proof: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+
+    def scenario(self) -> scenario.Scenario:
+        """The plan as a scenario that `circle run --scenario` reads."""
+        points = self.stations.geometry.representative_point() if len(self.stations) else self.stations.geometry
+        stations = [
+            scenario.Station(str(row.candidate), str(row.name_), point.x, point.y, tuple(str(row.services).split()))
+            for row, point in zip(self.stations.rename(columns={"name": "name_"}).itertuples(), points, strict=True)
+        ]
+        ends = [(line.coords[0], line.coords[-1]) for line in self.passages.geometry] if len(self.passages) else []
+        opened = [
+            scenario.Passage(str(one), str(name), (a[0], a[1]), (b[0], b[1]))
+            for one, name, (a, b) in zip(self.passages["passage"], self.passages["name"], ends, strict=True)
+        ]
+        return scenario.Scenario("plan", stations=tuple(stations), passages=tuple(opened))
+
+    def save(self, out: str | Path, draw: Callable[[Path], Any] | None = None) -> Path:
+        """Write the plan's folder, whole or not at all: a run as it would be, and the plan's own files; `draw` adds the page.
+
+        Raises
+        ------
+        OutputError   the folder cannot be written
+        """
+        with folder.whole(Path(out)) as partial:
+            folder.write_tables(partial, self.tables)
+            folder.write_record(partial, "summary", summary(self.ground, self.tables))
+            folder.write_record(partial, "run", {**self.ground.record, "plan": self.proof})
+            for name, table in (("stations", self.stations), ("passages", self.passages)):
+                folder.write_tables(partial, {name: table})
+                (partial / f"{name}.geojson").write_text(table.to_json(drop_id=True, ensure_ascii=False) + "\n", encoding="utf-8")
+            for name, plain in (("curve", self.curve), ("zones_change", self.zones)):
+                folder.write_tables(partial, {name: plain})
+                plain.to_csv(partial / f"{name}.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
+            folder.write_record(partial, "plan", self.proof)
+            self.scenario().save(partial / "scenario.toml")
+            if draw is not None:
+                draw(partial)
+        return Path(out)
+
+
+def make(
+    ground: Ground,
+    who: Who,
+    means: Means,
+    offered: tuple[Candidates, gpd.GeoDataFrame],
+    *,
+    model: str = "mclp",
+    together: bool = False,
+    time_limit_s: float = 300.0,
+) -> Plan:
+    """Measure, choose, measure again.
+
+    Parameters
+    ----------
+    offered
+        Candidates and passages (`passages.find`; none: an empty table).
+    together
+        A building counts only when all the services are in time.
+
+    Raises
+    ------
+    RuleError     the model, a service, a weight or a zone layer does not exist
+    SitingError   no plan keeps the conditions, or the plan does not hold when it is measured again
+    """
+    asked = ask(ground, who, *offered, within=model in ("mclp", "lscp"))
+    problem = asked.problem
+
+    def best(part: Problem, some: Means, which: str = model) -> Solution:
+        if who.zones and which == "mclp":
+            return equity.worst_first(part, means=some, together=together, time_limit_s=time_limit_s)
+        return models.solve(part, which, means=some, together=together, time_limit_s=time_limit_s)
+
+    solution = best(problem, means)
+    built = solution.built
+    stations = only_spots(offered[0], built[: len(offered[0])])
+    passages = offered[1][built[len(offered[0]) :]].reset_index(drop=True)
+    tables = after(ground, stations, passages, who.services)
+    verified = _verify(asked, solution, tables, who.services)
+    curve = _curve(problem, means, int(built.sum()), best)
+    told = _measures(asked, built)
+    chosen = np.flatnonzero(built)
+    station_rows = chosen[chosen < len(offered[0])]
+    table = offered[0].table.iloc[station_rows].reset_index(drop=True)
+    table = table.assign(
+        services=[" ".join(s for s in who.services if not w or s in w) for w in (offered[0].services(row) for row in station_rows)],
+        area_m2=table["area_m2"].where(np.isfinite(table["area_m2"])),
+        **{name: told.loc[station_rows, name].to_numpy() for name in told.columns},
+    )
+    opened = passages.assign(
+        walk_m=passages["walk_m"].where(np.isfinite(passages["walk_m"])),
+        **{name: told.loc[chosen[chosen >= len(offered[0])], name].to_numpy() for name in told.columns},
+    )
+    proof = _proof(asked, (who, means, model, together), solution, (verified, tables))
+    if len(offered[1]) and model == "mclp":
+        proof["instead"] = _instead(problem, means, best)
+    return Plan(
+        ground, who, means, asked, solution, gpd.GeoDataFrame(table[list(STATION_COLUMNS)]),
+        gpd.GeoDataFrame(opened[list(PASSAGE_COLUMNS)]),
+        curve, _zones(ground, tables, who.services), proof, tables,
+    )  # fmt: skip
+
+
+def _verify(asked: Asked, solution: Solution, tables: dict[str, pd.DataFrame], services: tuple[str, ...]) -> dict[str, Any]:
+    """What the whole network says of the plan, beside what the model said."""
+    d = asked.problem.demands
+    found = np.stack([tables["buildings"][f"minutes_{service}"].to_numpy() * SECONDS_PER_MINUTE for service in services])
+    seconds = found[d.service, d.building]
+    said, _ = asked.problem.seconds_with(solution.built)
+    worse = int((seconds > said + 1e-3).sum())
+    if worse:
+        raise SitingError(f"The plan was measured again and {worse} walks are longer than the model had them. Please report this run.")
+    in_time = seconds <= d.limit_s + TOLERANCE_S
+    gained = in_time & ~d.met
+    fragile = np.stack([tables["buildings"][f"fragile_{service}"].to_numpy(dtype=bool) for service in services])[d.service, d.building]
+    there = np.isfinite(seconds)
+    return {
+        "reached_before": float(d.weight[d.met].sum()),
+        "reached_by_model": float(d.weight[said <= d.limit_s + TOLERANCE_S].sum()),
+        "reached": float(d.weight[in_time].sum()),
+        "gain": float(d.weight[gained].sum()),
+        "gain_fragile": float(d.weight[gained & fragile].sum()),
+        "of": float(d.weight.sum()),
+        "mean_minutes": float((d.weight * np.where(there, seconds, 0)).sum() / max(d.weight[there].sum(), 1e-9) / SECONDS_PER_MINUTE),
+        "worst_minutes": float(seconds[there].max(initial=0.0) / SECONDS_PER_MINUTE),
+        "without_path": float(d.weight[~there].sum()),
+    }
+
+
+def _curve(problem: Problem, means: Means, most: int, best: Callable[..., Solution]) -> pd.DataFrame:
+    """Weight within the limit for 0, 1, … measures, each proven by itself."""
+    total = float(problem.demands.weight.sum())
+    nothing = problem.measures.required.copy()
+    rows = [{"k": int(nothing.sum()), "reached": problem.reached(nothing), "bound": problem.reached(nothing), "proven": True, "cost": 0.0}]
+    for k in range(int(nothing.sum()) + 1, min(means.k or most, len(problem.measures)) + 1):
+        found = best(problem, Means(k, means.budget), "mclp")
+        cost = float(problem.measures.cost[found.built].sum())
+        reached = problem.reached(found.built)
+        rows.append({"k": k, "reached": reached, "bound": max(found.bound, reached), "proven": found.proven, "cost": cost})
+    frame = pd.DataFrame(rows)
+    return frame.assign(share=frame["reached"] / max(total, 1e-9), gain=frame["reached"].diff().fillna(0.0))
+
+
+def _instead(problem: Problem, means: Means, best: Callable[..., Solution]) -> dict[str, float]:
+    """The best that stations alone, and passages alone, would do with the same means."""
+    out = {}
+    for name, only in (("stations_only", ~problem.measures.passage), ("passages_only", problem.measures.passage)):
+        if not (problem.measures.required & ~only).any():
+            out[name] = problem.reached(best(problem.only(only), means, "mclp").built)
+    return out
+
+
+def _measures(asked: Asked, built: Bools) -> pd.DataFrame:
+    """For each measure of the plan: weight that walks by it, what is lost without it, the next best in its place and what that loses."""
+    problem = asked.problem
+    d = problem.demands
+    best, by = problem.seconds_with(built)
+    in_time = best <= d.limit_s + TOLERANCE_S
+    whole = float(d.weight[in_time].sum())
+    ids = [*asked.stations.table["candidate"], *asked.passages["passage"]]
+    rows = {}
+    for one in np.flatnonzero(built).tolist():
+        uses = (by >= 0) & (problem.needs[np.maximum(by, 0)] == one).any(axis=1) & in_time & ~d.met
+        rest = built.copy()
+        rest[one] = False
+        without = problem.reached(rest)
+        gains = _gains(problem, rest)
+        gains[one] = -1.0
+        gains[built | problem.measures.forbidden] = -1.0
+        other = int(np.argmax(gains))
+        good = gains[other] > 0
+        rows[one] = {
+            "gain": whole - without,
+            "served": float(d.weight[uses].sum()),
+            "next_best": str(ids[other]) if good else "",
+            "loss": whole - without - (float(gains[other]) if good else 0.0),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["gain", "served", "next_best", "loss"])
+
+
+def _gains(problem: Problem, built: Bools) -> Floats:
+    """Weight that each further measure would bring within the limit, added alone to a plan."""
+    best, _ = problem.seconds_with(built)
+    late = best > problem.demands.limit_s + TOLERANCE_S
+    first, second = problem.needs[:, 0], problem.needs[:, 1]
+    has_first, has_second = built[first], (second == NONE) | built[second]
+    missing = np.where(~has_first & has_second, first, np.where(has_first & ~has_second, second, NONE))
+    cover = problem.cover().tocoo()
+    demand, option = cover.coords
+    kept = late[demand] & (missing[option] >= 0)
+    pairs = np.unique(np.column_stack([missing[option[kept]], demand[kept]]), axis=0)
+    return np.bincount(pairs[:, 0], weights=problem.demands.weight[pairs[:, 1]], minlength=len(problem.measures)).astype(float)
+
+
+def _proof(
+    asked: Asked, order: tuple[Who, Means, str, bool], solution: Solution, found: tuple[dict[str, Any], dict[str, pd.DataFrame]]
+) -> dict[str, Any]:
+    who, means, model, together = order
+    verified, tables = found
+    problem = asked.problem
+    checked = _checked(asked, tables, who.services)
+    beyond = float(problem.demands.weight[asked.only_by_several].sum())
+    covers = (
+        "every plan of the candidates offered"
+        if not len(asked.passages)
+        else (
+            "every plan of the candidates and passages offered, each walk by a station, by a passage, or by a station through one passage"
+        )
+    )
+    return {
+        "model": model, "formula": MODELS[model], "worst_zone_first": who.zones, "together": together,
+        "services": list(who.services), "weight": who.weight, "elderly": who.elderly, "k": means.k, "budget": means.budget,
+        "candidates": len(asked.stations), "unlinked": list(asked.stations.unlinked), "passages": len(asked.passages),
+        "status": solution.status, "proven": solution.proven, "objective": solution.objective, "bound": solution.bound,
+        "gap": solution.gap if np.isfinite(solution.gap) else None, "unit": UNITS[model], "lost": solution.lost,
+        "proof_covers": covers, "only_by_several_passages": beyond,
+        "bound_of_all_plans": solution.bound + beyond if model == "mclp" else None,
+        "cost": float(problem.measures.cost[solution.built].sum()), "measures": int(solution.built.sum()),
+        "verified": {**verified, "referee": checked}, "size": list(solution.size), "nodes": solution.nodes,
+    }  # fmt: skip
+
+
+def _checked(asked: Asked, tables: dict[str, pd.DataFrame], services: tuple[str, ...]) -> dict[str, float]:
+    """A sample of the walks afterwards, again with plain networkx on the tables as they are saved."""
+    told = referee.Tables(
+        gpd.GeoDataFrame(tables["buildings"]), gpd.GeoDataFrame(tables["facilities"]), gpd.GeoDataFrame(tables["edges"]), tables["links"]
+    )
+    found = referee.check(told, services, asked.speed_m_per_s, sample=int(rules.settings("check")["sample"]), seed=SEED)
+    return {"sample": found.sample, "worst_difference_s": found.worst_difference_s}
+
+
+def _zones(ground: Ground, tables: dict[str, pd.DataFrame], services: tuple[str, ...]) -> pd.DataFrame:
+    """Shares of every zone before and after."""
+    keys = ["layer", "zone", "service"]
+    values = ["met", "gap", "unmapped", "share_buildings_met", "share_households_met"]
+    before = pd.DataFrame(ground.tables["zones"]).astype(dict.fromkeys(keys, str))
+    now = pd.DataFrame(tables["zones"]).astype(dict.fromkeys(keys, str))[[*keys, *values]]
+    both = before[[*keys, "name", "buildings", "households", *values]].merge(now, on=keys, suffixes=("_before", "_after"))
+    both = both[both["service"].isin([*services, "all"])]
+    gained = both["share_households_met_after"].fillna(0) - both["share_households_met_before"].fillna(0)
+    both["households_gained"] = gained * both["households"]
+    return both.reset_index(drop=True)
