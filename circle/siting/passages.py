@@ -62,15 +62,13 @@ def find(ground: Ground, near: Floats | None = None, reach_m: float = np.inf) ->
     if not len(metres):
         return _table(ground, np.empty((0, 2), dtype=np.intp), (edge, offset, x, y), np.empty(0), np.empty(0), np.empty(0, dtype=np.intp))
     pairs = cKDTree(metres).query_pairs(float(rules_["near_m"]), output_type="ndarray").astype(np.intp)
-    u, v = ground.net.edges["u_index"].to_numpy(), ground.net.edges["v_index"].to_numpy()
-    a, b = edge[pairs[:, 0]], edge[pairs[:, 1]]
-    joined = (a == b) | (u[a] == u[b]) | (u[a] == v[b]) | (v[a] == u[b]) | (v[a] == v[b])
-    pairs = pairs[~joined]
+    pairs = pairs[_beside(ground, edge[pairs], offset[pairs]) >= rules_["walk_m"]]
     straight = np.hypot(*(metres[pairs[:, 0]] - metres[pairs[:, 1]]).T)
     pairs, straight = pairs[straight > 0.5], straight[straight > 0.5]
     pairs, straight, kind = _apart(ground, pairs, straight, (x, y, dead))
     pairs, straight, kind = _nearest_of_edges(pairs, straight, kind, edge)
     walk = between_points(ground, (edge, offset), pairs, seconds(FAR_M, ground.speed_m_per_s)) * ground.speed_m_per_s
+    walk = np.minimum(walk, _beside(ground, edge[pairs], offset[pairs]))
     long_ = (walk >= rules_["walk_m"]) & (walk >= rules_["ratio"] * straight)
     pairs, straight, kind, walk = pairs[long_], straight[long_], kind[long_], walk[long_]
     saved = np.where(np.isfinite(walk), walk, FAR_M) - straight
@@ -79,7 +77,22 @@ def find(ground: Ground, near: Floats | None = None, reach_m: float = np.inf) ->
         waiting = cKDTree(near / ground.net.plane.units_per_metre(near[:, 1])[:, None])
         saved = saved * (waiting.query_ball_point(middle, WAIT_M, return_length=True) if len(middle) else 1.0)
     chosen = _best(pairs, saved, metres, float(rules_["apart_m"]))[: int(rules_["most"])]
-    return _table(ground, pairs[chosen], (edge, offset, x, y), straight[chosen], walk[chosen], kind[chosen])
+    pairs, straight, walk, kind = pairs[chosen], straight[chosen], walk[chosen], kind[chosen]
+    return _table(ground, pairs, _squared(ground, pairs, (edge, offset, x, y), straight), straight, walk, kind)
+
+
+def _beside(ground: Ground, edge: Ints, offset: Floats) -> Floats:
+    """Metres from one point to another along one edge, or over the node that their edges share; `inf` where they share none."""
+    edges = ground.net.edges
+    length = edges["length_m"].to_numpy()[edge]
+    (a, b), whole, before = edge.T, length, offset
+    ends = ((edges["u_index"].to_numpy()[edge], before), (edges["v_index"].to_numpy()[edge], whole - before))
+    out: Floats = np.where(a == b, np.abs(offset[:, 0] - offset[:, 1]), np.inf)
+    for node, metres in ends:
+        for other, more in ends:
+            over = metres[:, 0] + more[:, 1]
+            out = np.minimum(out, np.where(node[:, 0] == other[:, 1], over, np.inf))
+    return out
 
 
 def _points(ground: Ground, step_m: float) -> tuple[Ints, Floats, Floats, Floats, Bools]:
@@ -148,6 +161,25 @@ def _best(pairs: Ints, saved: Floats, metres: Floats, apart_m: float) -> Ints:
             out.append(one)
             gone[tree.query_ball_point(middle[one], apart_m)] = True
     return np.asarray(out, dtype=np.intp)
+
+
+def _squared(
+    ground: Ground, pairs: Ints, points: tuple[Ints, Floats, Floats, Floats], straight: Floats
+) -> tuple[Ints, Floats, Floats, Floats]:
+    """The points with the second end of each pair moved to the nearest point of its edge, where that is nearer; `straight` is kept up."""
+    edge, offset, x, y = (column.copy() for column in points)
+    net = ground.net
+    for number, (one, other) in enumerate(pairs.tolist()):
+        line = net.lines[edge[other]]
+        share = float(shapely.line_locate_point(line, shapely.Point(x[one], y[one]), normalized=True))
+        spot = shapely.line_interpolate_point(line, share, normalized=True)
+        metres = float(np.hypot(spot.x - x[one], spot.y - y[one]) / net.plane.units_per_metre(np.asarray([y[one]]))[0])
+        moved = abs(share * net.edges["length_m"].iloc[edge[other]] - offset[other])
+        once = (pairs == other).sum() == 1 and edge[one] != edge[other]
+        if once and metres < straight[number] and moved <= float(rule("passages")["step_m"]):
+            offset[other], x[other], y[other] = share * net.edges["length_m"].iloc[edge[other]], spot.x, spot.y
+            straight[number] = metres
+    return edge, offset, x, y
 
 
 def _table(
