@@ -198,6 +198,7 @@ def along(
     spacing = float(spacing_m or rules_["spacing_m"])
     edges = net.edges
     passable = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
+    passable &= edges["midway"].to_numpy() & (edges["length_m"].to_numpy() > 0)
     good = np.flatnonzero(passable & ~edges["island"].to_numpy() & ~edges["class"].astype(str).isin(rules_["never_on"]).to_numpy())
     length = edges["length_m"].to_numpy()[good]
     many = np.maximum(np.round(length / spacing), 1).astype(np.intp)

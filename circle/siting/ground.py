@@ -126,6 +126,8 @@ def _network(nodes: pd.DataFrame, edges: pd.DataFrame, plane: Plane) -> Network:
     metres = np.bincount(component, weights=np.where(open_, ways["length_m"].to_numpy(), 0.0))
     island = (metres < rules.settings("linkage")["island_max_m"]) & (np.arange(len(metres)) > 0)
     ways = ways.assign(u_index=u, v_index=v, component=component, island=island[component])
+    # as in `network`: nobody steps off a ferry or a wait between its ends
+    ways["midway"] = ~ways["class"].astype(str).isin([*rules.closed_midway(), "waiting"])
     lines = shapely.linestrings(x, y, indices=np.repeat(np.arange(len(ways)), np.diff(first)))
     return Network(nodes=plain, edges=ways, x=x, y=y, first=first, lines=lines, plane=plane)
 

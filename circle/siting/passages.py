@@ -99,7 +99,7 @@ def _points(ground: Ground, step_m: float) -> tuple[Ints, Floats, Floats, Floats
     """Points along all edges that are walked, both ends included: edge, metres from its start, place, whether it is a dead end."""
     net = ground.net
     forward, backward = net.edges["seconds_forward"].to_numpy(), net.edges["seconds_backward"].to_numpy()
-    connected = ~net.edges["island"].to_numpy() & (net.edges["length_m"].to_numpy() > 0)
+    connected = ~net.edges["island"].to_numpy() & (net.edges["length_m"].to_numpy() > 0) & net.edges["midway"].to_numpy()
     good = np.flatnonzero(np.isfinite(forward) & np.isfinite(backward) & connected)
     length = net.edges["length_m"].to_numpy()[good]
     pieces = np.maximum(np.ceil(length / step_m), 1).astype(np.intp)
@@ -167,7 +167,8 @@ def _squared(
     ground: Ground, pairs: Ints, points: tuple[Ints, Floats, Floats, Floats], straight: Floats
 ) -> tuple[Ints, Floats, Floats, Floats]:
     """The points with the second end of each pair moved to the nearest point of its edge, where that is nearer; `straight` is kept up."""
-    edge, offset, x, y = (column.copy() for column in points)
+    edge = points[0]
+    offset, x, y = points[1].copy(), points[2].copy(), points[3].copy()
     net = ground.net
     for number, (one, other) in enumerate(pairs.tolist()):
         line = net.lines[edge[other]]
