@@ -134,7 +134,7 @@ def _passages(passages: pd.DataFrame, ends: tuple[Ints, Ints], taken: Floats, ed
     columns |= {
         "way": 0, "access": "public", "class": "footway", "name": passages["name"].to_numpy(), "length_m": passages["length_m"].to_numpy(),
         "seconds_forward": taken, "seconds_backward": taken, "u_index": ends[0], "v_index": ends[1], "island": False,
-        "midway": True,
+        "midway": True, "raised": False,
     }  # fmt: skip
     made = pd.DataFrame(columns, index=range(len(passages)))
     for name in ("access", "class", "name"):

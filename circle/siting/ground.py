@@ -128,6 +128,8 @@ def _network(nodes: pd.DataFrame, edges: pd.DataFrame, plane: Plane) -> Network:
     ways = ways.assign(u_index=u, v_index=v, component=component, island=island[component])
     # as in `network`: nobody steps off a ferry or a wait between its ends
     ways["midway"] = ~ways["class"].astype(str).isin([*rules.closed_midway(), "waiting"])
+    if "raised" not in ways:  # a saved run does not say which edges are bridges or tunnels: a candidate's leg may meet any
+        ways["raised"] = False
     lines = shapely.linestrings(x, y, indices=np.repeat(np.arange(len(ways)), np.diff(first)))
     return Network(nodes=plain, edges=ways, x=x, y=y, first=first, lines=lines, plane=plane)
 
