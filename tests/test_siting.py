@@ -266,7 +266,7 @@ def test_weights_and_their_refusals(kuangshan):
     assert np.allclose(double[lived_in], plain[lived_in] * 1.5)
     assert (plain[~buildings["residential"]] == 0).all()
     with pytest.raises(RuleError, match="how many elderly"):
-        demand.weights(kuangshan.tables["buildings"], siting.Who(("clinic",), elderly=2.0))
+        demand.weights(buildings.assign(elderly=np.nan), siting.Who(("clinic",), elderly=2.0))
     with pytest.raises(RuleError, match="no weight “votes”"):
         demand.weights(buildings, siting.Who(("clinic",), weight="votes"))
     with pytest.raises(RuleError, match="no service “school”"):

@@ -77,7 +77,7 @@ def weights(buildings: pd.DataFrame, who: Who) -> Floats:
     else:
         raise RuleError(f"There is no weight “{who.weight}”. Choose one of {', '.join(WEIGHTS)}, or a column of numbers of the buildings.")
     if who.elderly != 1.0:
-        if "elderly" not in buildings:
+        if "elderly" not in buildings or buildings["elderly"].isna().all():
             raise RuleError("The run does not know how many elderly people live where: give a ledger with a column of them, or no weight.")
         persons = np.maximum(buildings["population"].to_numpy(dtype=float), 1e-9)
         share = np.clip(np.nan_to_num(buildings["elderly"].to_numpy(dtype=float)) / persons, 0.0, 1.0)
