@@ -210,7 +210,7 @@ def test_gates_by_id(tmp_path):
     )
     findings = Findings()
     found, readings = layers.passages(layers.Layers(gates=(spec,)), findings)
-    assert found == {"node/101": "residents", "node/7": "open", "node/8": "closed"}
+    assert found == {"node/101": "residents", "node/7": "all", "node/8": "nobody"}
     assert findings.counts() == {"tables.odd_value": 1}
     assert len(readings) == 1
 
@@ -345,6 +345,49 @@ def test_no_ledger_loses_a_building_or_a_row(tmp_path, rows):
     assert (frame["households"] >= 0).all()
     odd = {one.id for one in out.place.findings if one.code == "tables.unknown_building"}
     assert odd == {f"h.csv:{line}" for line, row in enumerate(rows, start=2) if row[0] == "9号楼"}
+
+
+ODD = st.one_of(
+    st.none(),
+    st.text(max_size=6),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.sampled_from(["48.0001", "2.0005", "48°0′1″", "东经2度", "=A1", "#REF!", "shop", "便利店", "诊所", "inf", "2.0003,48.0", "合计"]),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(ODD, ODD, ODD, ODD), min_size=1, max_size=6), excel=st.booleans())
+def test_no_list_of_facilities_loses_a_row_without_a_word(tmp_path, rows, excel):
+    import openpyxl
+
+    made = town()
+    head = ["名称", "类别", "经度", "纬度"]
+    texts = [[None if cell is None else "".join(c for c in str(cell) if c.isprintable()) for cell in row] for row in rows]
+    if excel:
+        book = openpyxl.Workbook()
+        for row in [head, *texts]:
+            book.active.append([None if cell == "" else cell for cell in row])
+        path = tmp_path / "f.xlsx"
+        book.save(path)
+    else:
+        path = tmp_path / "f.csv"
+        table(path, [head, *texts])
+    before = made.place().facilities
+    try:
+        out = enrich(made, facilities=(str(path),))
+    except CircleError as trouble:
+        told = str(trouble)
+    else:
+        told = ""
+        facilities = out.place.facilities
+        assert set(before["facility"]) <= set(facilities["facility"])
+        assert facilities["facility"].notna().all()
+        assert np.isfinite(shapely.bounds(facilities.geometry.to_numpy())).all()
+        assert (
+            out.understood[0]["rows"] + out.understood[0]["set_aside"]
+            >= sum(any(cell and cell.strip() for cell in row) for row in texts) - 1
+        )
+    assert "\n" not in told
 
 
 def test_a_run_with_layers_is_as_declared_and_withholds_when_public(tmp_path):

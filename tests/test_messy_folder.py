@@ -164,6 +164,31 @@ def test_the_same_on_the_command_line(extract, folder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_from_init_to_the_map(extract, place, tmp_path):
+    made = make(place, tmp_path / "资料")
+    (made.folder / "yizhuang.osm.pbf").symlink_to(extract)
+
+    def command(*told):
+        return subprocess.run([sys.executable, "-m", "circle", *told], capture_output=True, text=True, check=False, cwd=made.folder)
+
+    assert command("init").returncode == 0
+    study = made.folder / "study.toml"
+    assert {"商店.csv", "诊所.csv", "楼栋台账.csv", "楼栋轮廓.shp", "网格.xlsx", "研究范围.geojson"} <= {
+        name for line in study.read_text(encoding="utf-8").splitlines() if not line.startswith("#") for name in line.split('"')
+    }
+    stopped = command("run", "study.toml", "-o", "out")
+    assert stopped.returncode == 2
+    assert "--crs" in stopped.stderr
+    with study.open("a", encoding="utf-8") as file:
+        file.write('\ncrs = ["商店.csv=GCJ-02", "诊所.csv=BD-09"]\n')
+    done = command("run", "study.toml", "-o", "out")
+    assert done.returncode == 0, done.stderr
+    assert (made.folder / "out" / "map.html").stat().st_size > 100_000
+    assert "read 读取: 楼栋台账.csv: 121 rows; id=" not in done.stdout  # headers come first, as in the file
+    assert "楼栋编号=id" in done.stdout
+    assert "private, not read: 户主姓名, 联系电话, 慢性病" in done.stdout
+
+
 def test_a_misspelt_file_in_an_option_is_refused(place, folder):
     with pytest.raises(CircleError, match=r"no option names a file 诊断\.csv"):
         layers.enrich(place, layers.Layers(facilities=(folder.path("诊所.csv"),), crs=("诊断.csv=BD-09",)), SERVICES)

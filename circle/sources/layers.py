@@ -191,7 +191,7 @@ def _facilities(out: Enriched, spec: str, mode: dict[str, str], services: Collec
 
 
 def passages(layers: Layers, findings: Findings) -> tuple[dict[str, str], list[columns.Reading]]:
-    """Who may pass each gate that a table names by its id (`node/123`): `open`, `residents` or `closed`; and what was understood."""
+    """Who may pass each gate that a table names by its id (`node/123`): `all`, `residents` or `nobody`; and what was understood."""
     said, readings = Words.of((), layers.column), []
     out: dict[str, str] = {}
     for spec in layers.gates:
@@ -202,7 +202,7 @@ def passages(layers: Layers, findings: Findings) -> tuple[dict[str, str], list[c
         ]
         lines = reading.sheet.line.tolist()
         unclear = [f"{reading.sheet.label}:{line}" for line, word, one in zip(lines, meant, ids, strict=True) if word is None or not one]
-        findings.extend("tables.odd_value", unclear, "neither open, residents nor closed, or no id")
+        findings.extend("tables.odd_value", unclear, "says neither open, residents nor closed, or names no gate")
         named = [f"node/{text}" if str(text).isdigit() else str(text) for text in ids]
         out |= {one: word for one, word in zip(named, meant, strict=True) if word is not None and one != "None"}
         readings.append(reading)
