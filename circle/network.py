@@ -65,7 +65,20 @@ class Network:
         """`edges` as a run saves it, lines in WGS 84."""
         lon, lat = self.plane.backward(self.x, self.y)
         lines = shapely.linestrings(np.round(lon, 7), np.round(lat, 7), indices=np.repeat(np.arange(len(self.edges)), np.diff(self.first)))
-        columns = ["edge", "u", "v", "way", "length_m", "seconds_forward", "seconds_backward", "access", "class", "name"]
+        columns = [
+            "edge",
+            "u",
+            "v",
+            "way",
+            "length_m",
+            "seconds_forward",
+            "seconds_backward",
+            "access",
+            "class",
+            "name",
+            "midway",
+            "raised",
+        ]
         return gpd.GeoDataFrame(self.edges[columns], geometry=lines, crs="EPSG:4326")
 
 
@@ -183,7 +196,7 @@ def _joined(net: Network, stops: pd.DataFrame | None, walker: rules.Walker, find
         x, y = np.r_[x, at_x.repeat(2)], np.r_[y, at_y.repeat(2)]
         first = np.r_[first, first[-1] + 2 * np.arange(1, len(spot) + 1)]
         lines = np.r_[lines, shapely.linestrings(np.stack([np.column_stack([at_x, at_y])] * 2, axis=1))]
-    component, of_edge, island = _components(len(nodes), edges)
+    component, of_edge, island = components(len(nodes), edges)
     nodes, edges = nodes.assign(component=component), edges.assign(component=of_edge, island=island)
     return Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=net.plane)
 
@@ -222,7 +235,7 @@ def _slow(edges: pd.DataFrame, course: slopes.Course, heights: slopes.Heights, w
         findings.add("network.no_height", "", f"{unknown:.1%} of the length of all ways counts as flat")
 
 
-def _components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+def components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.bool_]]:
     """Component of every node and edge, numbered by length of network, and which edges are on an island."""
     u, v = edges["u_index"].to_numpy(), edges["v_index"].to_numpy()
     open_ = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))

@@ -77,6 +77,10 @@ class Options:
     population_unit: Annotated[str | None, Told("What its cells hold: count (persons) or per_ha (persons per hectare). 人口单位")] = None
     public: Annotated[bool, Told("For publication: numbers of households and ages below five per building are withheld. 公开版")] = False
     no_map: Annotated[bool, Told("Tables and records only: no page, workbook or layers. 只写数据表")] = False
+    scenario: Annotated[
+        Path | None,
+        Told("Stations, closures, gates, passages to try: a TOML or GeoJSON file. SOURCE may then be the folder of a run. 情景文件"),
+    ] = None
     quiet: Annotated[bool, Told("Print nothing but trouble. 静默", ("-q",), in_file=False)] = False
 
 

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
-from circle import access, folder, routes
+from circle import access, folder, rerun, routes
 from circle import explain as explaining
 from circle.clock import Clock, Say
+from circle.compare import Comparison, Side, compare
 from circle.errors import PlaceError, RuleError
+from circle.scenario import Scenario
+from circle.scenario import load as load_scenario
 from circle.standards import Standard
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ class Run:
     links: pd.DataFrame
     zones: gpd.GeoDataFrame
     background: gpd.GeoDataFrame
+    doors: gpd.GeoDataFrame
     findings: pd.DataFrame
     summary: dict[str, Any]
     record: dict[str, Any]
@@ -128,6 +132,40 @@ class Run:
         known = service in [limit.service for limit in self.standard.services]
         route = self.route(found, service) if linked or not known else None  # an unknown service is refused there
         return explaining.explain(self.tables(), found, self.standard.limit(service), self.record["walker"], route)
+
+    def with_scenario(self, scenario: str | Path | Scenario, *, say: Say | None = None) -> Run:
+        """The run after a scenario: stations, closures, gates, passages. Only what can change is computed again; this run stays as it is.
+
+        Parameters
+        ----------
+        scenario
+            A scenario file (see `circle.scenario`), or a `Scenario`.
+
+        Raises
+        ------
+        RuleError
+            The file says something impossible.
+        PlaceError
+            It names a facility or gate that this run does not have, or a passage that leads nowhere.
+
+        Examples
+        --------
+        >>> run.with_scenario("station.toml").summary["shares"]["clinic"]   # doctest: +SKIP
+        """
+        chosen = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+        after = rerun.apply(rerun.State(self.tables(), self.summary, self.record), chosen, say)
+        return Run(**after.tables, summary=dict(after.summary), record=dict(after.record))
+
+    def compare(self, other: Run, names: tuple[str, str] = ("before", "after")) -> Comparison:
+        """What changed between this run and another: who gained, who lost, by building and by zone.
+
+        Raises
+        ------
+        RuleError
+            The two have no building or no service in common, or other limits.
+        """
+        sides = [Side(name, each.record, each.buildings, each.zones) for name, each in zip(names, (self, other), strict=True)]
+        return compare(*sides)
 
     def _repr_html_(self) -> str:
         return self.map()._repr_html_()

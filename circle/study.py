@@ -13,20 +13,18 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 
-from circle import access, extent, gaps, linkage, network, referee, rules, schema, sources, summary
+from circle import access, gaps, judging, linkage, network, referee, rules, schema, sources, summary
 from circle.clock import Clock, Say
-from circle.errors import Findings
+from circle.errors import Findings, RuleError
 from circle.options import Options
-from circle.result import Run
+from circle.result import Run, open_run
+from circle.scenario import load as load_scenario
 from circle.sources import elevation, layers, privacy
 from circle.standards import DEFAULT, Standard
 from circle.standards import load as load_standard
-from circle.units import minutes
 
 SEED = 20220617  # the day of the report; the same sample every time
 
@@ -90,7 +88,35 @@ def run(
 
 
 def perform(study: Study, *, say: Say | None = None) -> Run:
-    """Run a study: sources → network → linkage → access → gaps, then the referee."""
+    """Run a study: sources → network → linkage → access → gaps, then the referee; a scenario changes what comes out.
+
+    Where the source is the folder of a saved run, only the scenario's part of it is computed.
+    """
+    scenario = None if study.options.scenario is None else load_scenario(study.options.scenario)  # refused before the work begins
+    made = _saved(study) if study.source.is_dir() else _whole(study, say)
+    if scenario is None:
+        return made
+    with _quick():
+        return made.with_scenario(scenario, say=say)
+
+
+def _saved(study: Study) -> Run:
+    """The saved run that a scenario is to change."""
+    made = open_run(study.source)
+    if study.options.scenario is None:
+        raise RuleError(f"{study.source} is a run already. Say with --scenario what to change in it, or name an OpenStreetMap file.")
+    said = (
+        (study.standard.name, DEFAULT, made.standard.name),
+        (study.walker.name, study.standard.walker, str(made.record["walker"]["name"])),
+    )
+    for asked, default, saved in said:
+        if asked not in (default, saved):
+            raise RuleError(f"{study.source} was run with {saved}, not {asked}. Leave --standard and --walker out, or run the source anew.")
+    return made
+
+
+def _whole(study: Study, say: Say | None) -> Run:
+    """The stages in order."""
     clock = Clock({}, say)
     services = [limit.service for limit in study.standard.services]
     with _quick():
@@ -114,7 +140,11 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
             )
             theirs = linkage.link(goals, net, every=True)
             _link_findings(place, mine, theirs, place.findings)
-        buildings = _judged(study, place, graph, (mine, theirs), (_setting(place, net, starts, mine), goals), clock)
+        streets = (net.x, net.y) if place.extent_from == "data" else None
+        setting = judging.setting(place.extent, streets, net.plane, starts, mine)
+        case = judging.Case(place.facilities, graph, mine, theirs, setting, goals, study.walker.speed_m_per_s)
+        columns = judging.columns(case, study.standard.services, place.findings, clock)
+        buildings = judging.judged(place.buildings, columns, study.standard)
         with clock.stage("gaps"):
             zones = gaps.coverage(buildings, place.zones, own.boundary or shapely.box(*place.extent), study.standard)
         with clock.stage("tables"):
@@ -137,6 +167,7 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
         links=links,
         zones=zones,
         background=place.background,
+        doors=place.doors,
         findings=summary.finding_table(place.findings),
         summary=summary.summary(buildings, place, net, study.standard),
         record={**_with_layers(record, own, study.options), "options": _said(study.options), "seconds": clock.seconds},
@@ -178,36 +209,6 @@ def _said(options: Options) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, Path) else value for name, value in told.items()}
 
 
-def _judged(
-    study: Study,
-    place: sources.Place,
-    graph: access.Graph,
-    links: tuple[linkage.Links, linkage.Links],
-    where: tuple[gaps.Setting, np.ndarray],
-    clock: Clock,
-) -> gpd.GeoDataFrame:
-    """The buildings with their minutes and verdicts, service by service; `links` and `where` are of buildings and of facilities."""
-    mine, theirs = links
-    setting, goals = where
-    speed = study.walker.speed_m_per_s
-    columns: list[pd.DataFrame] = []
-    for limit in study.standard.services:
-        rows = np.flatnonzero((place.facilities["service"] == limit.service).to_numpy())
-        if not len(rows):
-            place.findings.add("sources.no_facility", "", limit.service)
-        with clock.stage("access"):
-            offered = _only(theirs, rows)
-            visitors = place.facilities["visitors"].to_numpy(dtype=bool)[rows]
-            reach = access.search(graph, offered, len(rows), speed, visitors)
-            walk = access.measure(graph, mine, len(place.buildings), offered, reach, speed)
-        with clock.stage("gaps"):
-            columns.append(_walks(limit.service, walk, place.facilities["facility"].to_numpy()[rows], mine))
-            columns.append(gaps.judge(limit, walk, goals[rows], setting, speed))
-    buildings = pd.concat([place.buildings, *columns], axis=1)
-    buildings = pd.concat([buildings, gaps.worst(buildings, study.standard)], axis=1)
-    return gpd.GeoDataFrame(buildings[summary.column_order(buildings, study.standard)], geometry="geometry", crs="EPSG:4326")
-
-
 @contextmanager
 def _quick() -> Iterator[None]:
     """Without the cyclic garbage collector: tables hold millions of objects and no cycles, and looking for some costs more than a stage."""
@@ -218,40 +219,6 @@ def _quick() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-def _only(links: linkage.Links, rows: np.ndarray) -> linkage.Links:
-    """Links of some shapes, renumbered to their place among those."""
-    place = np.full(int(links.row.max()) + 1 if len(links) else 0, -1, dtype=np.intp)
-    rows = rows[rows < len(place)]
-    place[rows] = np.arange(len(rows))
-    kept = links.take(place[links.row] >= 0)
-    return replace(kept, row=place[kept.row])
-
-
-def _setting(place: sources.Place, net: network.Network, starts: np.ndarray, links: linkage.Links) -> gaps.Setting:
-    _, south, _, north = shapely.bounds(starts).T
-    units = net.plane.units_per_metre((south + north) / 2)
-    edge = extent.metres_to_edge(starts, net.plane, place.extent, (net.x, net.y) if place.extent_from == "data" else None)
-    linked = np.zeros(len(starts), dtype=bool)
-    linked[links.row] = True
-    island = np.zeros(len(starts), dtype=bool)
-    island[links.row[links.flag == linkage.FLAGS.index("island")]] = True
-    return gaps.Setting(starts, units, edge, linked, island)
-
-
-def _walks(service: str, walk: access.Access, ids: np.ndarray, links: linkage.Links) -> pd.DataFrame:
-    """`minutes_S`, `facility_S`, `leg_m_S` of every building."""
-    leg = np.full(len(walk.seconds), np.inf)
-    taken = walk.link >= 0
-    leg[taken] = links.leg_m[walk.link[taken]]
-    return pd.DataFrame(
-        {
-            f"minutes_{service}": minutes(walk.seconds),
-            f"facility_{service}": schema.coded(np.where(walk.facility >= 0, walk.facility, len(ids)), [*ids, ""]),
-            f"leg_m_{service}": leg,
-        }
-    )
 
 
 def _link_findings(place: sources.Place, mine: linkage.Links, theirs: linkage.Links, findings: Findings) -> None:

@@ -43,7 +43,7 @@ def test_declarations_are_sound(table):
     for column in found:
         assert column.meaning
         assert column.unit
-        assert column.stage in ("sources", "network", "linkage", "access", "gaps", "siting", "errors"), column.name
+        assert column.stage in ("sources", "network", "linkage", "access", "gaps", "siting", "compare", "errors"), column.name
     with (schema.TABLES / f"{table}.csv").open(encoding="utf-8", newline="") as file:
         assert len(list(csv.reader(file))) == len(found) + 1
 

@@ -230,7 +230,7 @@ class Town:
                 {"id": [f"node/{number}" for number, _ in self.doors], "home": True, "visit": True},
                 geometry=self._shapes([shapely.Point(spot) for _, spot in self.doors]),
                 crs="EPSG:4326",
-            ).astype({"home": bool, "visit": bool}),
+            ).astype({"id": str, "home": bool, "visit": bool}),
             zones=gpd.GeoDataFrame(
                 {"layer": [z[1] for z in self.zones], "zone": [f"way/{z[0]}" for z in self.zones], "name": [z[3] for z in self.zones]},
                 geometry=self._shapes([shapely.Polygon(z[2]) for z in self.zones]),

@@ -46,8 +46,9 @@ def run(
     source: Annotated[
         Path,
         typer.Argument(
-            help="OpenStreetMap file (.osm.pbf, .osm, .osm.gz, .osm.bz2), a snapshot of `circle fetch`, or a study.toml. "
-            "OSM 数据文件、快照或研究文件",
+            help="OpenStreetMap file (.osm.pbf, .osm, .osm.gz, .osm.bz2), a snapshot of `circle fetch`, a study.toml, "
+            "or, with --scenario, the folder of a run. "
+            "OSM 数据文件、快照、研究文件或已有结果",
             show_default=False,
         ),
     ],
@@ -57,6 +58,8 @@ def run(
     """Read a map, measure every building's walks, write tables, workbook, layers and the map. 运行全部分析。"""
     source, options = settled(source, options, said)
     stem = source.name.partition(".")[0] or "circle"
+    if options.scenario is not None:  # beside the run that it changes, not in its place
+        stem = f"{stem}-{options.scenario.stem}"
     _run(source, replace(options, out=options.out or Path("out") / stem))
 
 
@@ -97,6 +100,12 @@ def _run(source: Path, options: Options) -> None:
             fail("stopped; nothing was changed", 130)
     if not options.quiet:
         _report(made, out, published=published, seconds=time.perf_counter() - started)
+    worse = made.record.get("scenario", {}).get("worse", 0)
+    if worse:
+        fail(
+            f"a fault in circle itself: the scenario only adds, and {worse} buildings are worse off (findings: scenario.worse). Report it.",
+            1,
+        )
 
 
 def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:

@@ -1,0 +1,103 @@
+"""Judging: minutes and verdicts of every building, service by service.
+
+Takes: a network, links, facilities and where buildings stand (`Case`).   Gives: the columns of each service, and the judged buildings.
+Never: reads, builds a network or ties anything to it: whoever has these tables, fresh or saved, gets the same columns from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from circle import access, gaps, linkage, schema, summary
+from circle.clock import Clock
+from circle.errors import Findings
+from circle.extent import metres_to_edge
+from circle.projection import Plane
+from circle.standards import Limit, Standard
+from circle.units import minutes
+
+Ints = NDArray[np.intp]
+Shapes = NDArray[np.object_]
+Floats = NDArray[np.float64]
+Extent = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a judgement rests on: `mine` and `theirs` are links of buildings and facilities, `goals` the facilities' doors or outlines."""
+
+    facilities: pd.DataFrame
+    graph: access.Graph
+    mine: linkage.Links
+    theirs: linkage.Links
+    setting: gaps.Setting
+    goals: Shapes
+    speed_m_per_s: float
+
+
+def columns(case: Case, services: Iterable[Limit], findings: Findings, clock: Clock) -> list[pd.DataFrame]:
+    """Columns `minutes_S`, `facility_S`, `leg_m_S`, `verdict_S`, `reason_S`, `fragile_S` of each service, one row per building."""
+    speed = case.speed_m_per_s
+    made: list[pd.DataFrame] = []
+    for limit in services:
+        rows = np.flatnonzero((case.facilities["service"] == limit.service).to_numpy())
+        if not len(rows):
+            findings.add("sources.no_facility", "", limit.service)
+        with clock.stage("access"):
+            offered = only(case.theirs, rows)
+            visitors = case.facilities["visitors"].to_numpy(dtype=bool)[rows]
+            reach = access.search(case.graph, offered, len(rows), speed, visitors)
+            walk = access.measure(case.graph, case.mine, len(case.setting.starts), offered, reach, speed)
+        with clock.stage("gaps"):
+            made.append(_walks(limit.service, walk, case.facilities["facility"].to_numpy()[rows], case.mine))
+            made.append(gaps.judge(limit, walk, case.goals[rows], case.setting, speed))
+    return made
+
+
+def judged(buildings: gpd.GeoDataFrame, columns: list[pd.DataFrame], standard: Standard) -> gpd.GeoDataFrame:
+    """The buildings with their columns and the worst verdict, in the order of the declaration."""
+    whole = pd.concat([buildings, *columns], axis=1)
+    whole = pd.concat([whole, gaps.worst(whole, standard)], axis=1)
+    return gpd.GeoDataFrame(whole[summary.column_order(whole, standard)], geometry="geometry", crs="EPSG:4326")
+
+
+def only(links: linkage.Links, rows: Ints) -> linkage.Links:
+    """Links of some shapes, renumbered to their place among those."""
+    place = np.full(int(links.row.max()) + 1 if len(links) else 0, -1, dtype=np.intp)
+    rows = rows[rows < len(place)]
+    place[rows] = np.arange(len(rows))
+    kept = links.take(place[links.row] >= 0)
+    return replace(kept, row=place[kept.row])
+
+
+def setting(extent: Extent, streets: tuple[Floats, Floats] | None, plane: Plane, starts: Shapes, links: linkage.Links) -> gaps.Setting:
+    """Where buildings stand: `starts` are doors or outlines on the plane; `extent` and `streets` as in `extent.metres_to_edge`."""
+    _, south, _, north = shapely.bounds(starts).T
+    units = plane.units_per_metre((south + north) / 2)
+    edge = metres_to_edge(starts, plane, extent, streets)
+    linked = np.zeros(len(starts), dtype=bool)
+    linked[links.row] = True
+    island = np.zeros(len(starts), dtype=bool)
+    island[links.row[links.flag == linkage.FLAGS.index("island")]] = True
+    return gaps.Setting(starts, units, edge, linked, island)
+
+
+def _walks(service: str, walk: access.Access, ids: NDArray[np.object_], links: linkage.Links) -> pd.DataFrame:
+    """`minutes_S`, `facility_S`, `leg_m_S` of every building."""
+    leg = np.full(len(walk.seconds), np.inf)
+    taken = walk.link >= 0
+    leg[taken] = links.leg_m[walk.link[taken]]
+    return pd.DataFrame(
+        {
+            f"minutes_{service}": minutes(walk.seconds),
+            f"facility_{service}": schema.coded(np.where(walk.facility >= 0, walk.facility, len(ids)), [*ids, ""]),
+            f"leg_m_{service}": leg,
+        }
+    )

@@ -1,0 +1,300 @@
+"""Rerun: a run, changed by a scenario. Only what can change is computed again; nothing is read, and no building is tied anew.
+
+Takes: the tables, summary and record of a run, a `Scenario`.   Gives: the same of the changed run, with `record["scenario"]`.
+Never: changes its input, or shortens a computation in a way that could show: each service that the scenario touches is searched and
+judged again as a whole, by the very code that a run uses, so that the answer is that of a full run on changed data, bit by bit.
+
+A station or a moved or closed facility touches the services that it offers; a gate or a passage touches all.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from circle import access, edits, gaps, judging, linkage, network, referee, rules, schema, summary
+from circle.clock import Clock, Say
+from circle.errors import Findings, PlaceError
+from circle.projection import Plane
+from circle.scenario import Scenario, without_services
+from circle.standards import Standard
+
+SOURCE = "scenario"
+WORSE_MIN = 1e-9  # minutes; sums of the same seconds in another order differ by less
+SEED = 20220617
+
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A run as tables by name, its `summary` and its `record`."""
+
+    tables: Mapping[str, Any]
+    summary: Mapping[str, Any]
+    record: Mapping[str, Any]
+
+
+def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
+    """The run after a scenario.
+
+    Returns
+    -------
+    State whose tables, summary and record are those of a run on data that were changed so. `record["scenario"]` holds the scenario, and
+    under `worse` how many buildings walk farther though nothing was taken away: more than none is a fault of ours, and a finding.
+
+    Raises
+    ------
+    PlaceError
+        The scenario names a facility or gate that the run does not have, or a passage that leads nowhere.
+    """
+    clock = Clock({}, say)
+    standard = Standard.from_dict(state.record["standard"])
+    asked = [limit.service for limit in standard.services]
+    fitting, idle = without_services(scenario, asked)
+    plane = _plane(state.summary["extent"])
+    facilities, touched, gone, fresh = _facilities(state.tables["facilities"], fitting)
+    net = edits.Tables(state.tables["nodes"], state.tables["edges"], state.tables["links"])
+    with clock.stage("network"):
+        if fitting.changes_network:
+            net = edits.edited(net, fitting, plane, state.record["walker"], state.tables.get("gates"))
+            touched = set(asked)
+    services = [limit for limit in standard.services if limit.service in touched]
+    with clock.stage("linkage"):
+        links = _links(net, facilities, gone, fresh, plane)
+    findings = Findings()
+    findings.extend("scenario.idle", idle)
+    tied = set(links.loc[(links["kind"] == "facility"), "id"].unique())
+    findings.extend("linkage.unlinked", [one for one in fresh if one not in tied], "a facility")
+    buildings = state.tables["buildings"]
+    if services:
+        with clock.stage("linkage"):
+            case = _case(state, net, links, facilities, plane)
+        columns = judging.columns(case, services, findings, clock)
+        made = {str(name): part[name] for part in columns for name in part}
+        base = buildings.drop(columns=["verdict", "gaps", *made])
+        buildings = judging.judged(base, columns, standard)
+    worse = _worse(state.tables["buildings"], buildings, asked) if scenario.only_adds else []
+    findings.extend("scenario.worse", worse)
+    with clock.stage("gaps"):
+        zones = state.tables["zones"]
+        named = zones[zones["layer"] != "place"].drop_duplicates(["layer", "zone"])[["layer", "zone", "name", "geometry"]]
+        named = named.astype({"layer": str}).reset_index(drop=True)
+        place = zones.loc[zones["layer"] == "place"].geometry.iloc[0]
+        zones = gaps.coverage(buildings, named, place, standard)
+    with clock.stage("check"):
+        told = referee.Tables(buildings, facilities, net.edges, links)
+        names = tuple(limit.service for limit in services)
+        speed = float(state.record["walker"]["speed_m_per_s"])
+        checked = referee.check(told, names, speed, sample=int(rules.settings("check")["sample"]), seed=SEED)
+    table = _findings(state.tables["findings"], findings, touched, gone)
+    tables = {
+        **state.tables, "buildings": buildings, "facilities": facilities, "nodes": net.nodes, "edges": net.edges, "links": links,
+        "zones": zones, "findings": table,
+    }  # fmt: skip
+    record = {
+        **copy.deepcopy(dict(state.record)),
+        "scenario": {**scenario.as_dict(), "recomputed": [limit.service for limit in services], "worse": len(worse)},
+        "counts": {"buildings": len(buildings), "facilities": len(facilities), "nodes": len(net.nodes), "edges": len(net.edges)},
+        "check": {"sample": checked.sample, "worst_difference_s": checked.worst_difference_s},
+        "seconds": clock.seconds,
+    }
+    layers = [str(column).removeprefix("zone_") for column in buildings if str(column).startswith("zone_")]
+    for name in ("buildings", "facilities", "nodes", "edges", "links", "zones", "findings"):
+        if tables[name] is not state.tables[name]:
+            schema.check(tables[name], name, asked, layers)
+    return State(tables, _summary(state.summary, tables, standard), record)
+
+
+def _plane(extent: list[float]) -> Plane:
+    west, south, east, north = extent
+    return Plane((west + east) / 2, (south + north) / 2)
+
+
+def _facilities(before: gpd.GeoDataFrame, scenario: Scenario) -> tuple[gpd.GeoDataFrame, set[str], set[str], list[str]]:
+    """Facilities after the edits; services that they touch; ids whose links go, and ids that are to be tied."""
+    known = before["facility"].astype(str)
+    offered = before["service"].astype(str)
+    for named in (*(move.facility for move in scenario.moves), *(closing.facility for closing in scenario.closings)):
+        if not (known == named).any():
+            raise PlaceError(f"The run has no facility {named} to change. See the column `facility` of its table of facilities.")
+    for station in scenario.stations:
+        if (known == station.id).any():
+            raise PlaceError(f"The run has a facility {station.id} already. Give the station another id.")
+    kept = np.ones(len(before), dtype=bool)
+    touched: set[str] = set()
+    for closing in scenario.closings:
+        rows = (known == closing.facility) & (offered.isin(closing.services) if closing.services else True)
+        if not rows.any():
+            offers = ", ".join(sorted(offered[known == closing.facility]))
+            raise PlaceError(f"{closing.facility} does not offer {', '.join(closing.services)}, so that cannot close. It offers: {offers}.")
+        kept &= ~rows.to_numpy()
+        touched |= set(offered[rows])
+    after = before[kept].copy()
+    shapes = after.geometry.to_numpy().copy()
+    for move in scenario.moves:
+        rows = (after["facility"].astype(str) == move.facility).to_numpy()
+        shapes[rows] = shapely.Point(move.lon, move.lat)
+        touched |= set(after["service"].astype(str)[rows])
+    pairs = [(station, service) for station in scenario.stations for service in station.services]
+    touched |= {service for _, service in pairs}
+    new: dict[str, Any] = {
+        "facility": [station.id for station, _ in pairs],
+        "service": [service for _, service in pairs],
+        "name": [station.name for station, _ in pairs],
+        "source": SOURCE,
+        "visitors": [rules.lets_visitors_in(service, {}) for _, service in pairs],
+    }
+    for column in after.columns:  # what else a run knows of a facility: of a new one, nothing
+        if column not in new and column != "geometry":
+            new[str(column)] = ""
+    points = [shapely.Point(station.lon, station.lat) for station, _ in pairs]
+    plain = pd.DataFrame(after.drop(columns="geometry")).astype({"service": str})
+    whole = pd.concat([plain, pd.DataFrame(new)], ignore_index=True) if pairs else plain.reset_index(drop=True)
+    geometry = np.asarray([*shapes, *points, None], dtype=object)[:-1]
+    table = gpd.GeoDataFrame(whole, geometry=geometry, crs=before.crs)[list(before.columns)]
+    table = table.sort_values(["service", "facility"], kind="stable").reset_index(drop=True)
+    moved = [move.facility for move in scenario.moves]
+    gone = (set(known) - set(table["facility"])) | set(moved)
+    return table, touched, gone, [*moved, *dict.fromkeys(station.id for station, _ in pairs)]
+
+
+def _links(net: edits.Tables, facilities: gpd.GeoDataFrame, gone: set[str], fresh: list[str], plane: Plane) -> pd.DataFrame:
+    """Saved links without those of facilities that went, and with those that came, in the order in which a run saves them."""
+    links = net.links
+    if not gone and not fresh:
+        return links
+    is_facility = (links["kind"] == "facility").to_numpy()
+    mine, theirs = links[~is_facility], links[is_facility]
+    theirs = theirs[~theirs["id"].isin(gone)]
+    if fresh:
+        shapes = facilities.drop_duplicates("facility").set_index("facility").geometry.loc[fresh].to_numpy()
+        theirs = pd.concat([theirs.astype({"id": str}), _tied(net, shapes, fresh, plane)], ignore_index=True)
+    place = pd.Index(facilities["facility"].drop_duplicates()).get_indexer(theirs["id"].astype(str))
+    theirs = theirs.iloc[np.argsort(place, kind="stable")]
+    whole = pd.concat([mine, theirs.astype({"id": str})], ignore_index=True).astype({"id": "category"})
+    for column, words in (("kind", linkage.KINDS), ("flag", linkage.FLAGS)):
+        whole[column] = pd.Categorical(whole[column].astype(str), categories=list(words))
+    return whole
+
+
+def _tied(net: edits.Tables, shapes: NDArray[np.object_], ids: list[str], plane: Plane) -> pd.DataFrame:
+    """Links of new facilities, on as much of the network as they can reach."""
+    reach = rules.settings("linkage")["far_reach_m"] * 1.5
+    west, south, east, north = shapely.total_bounds(shapes)
+    up = reach / 110_000
+    across = reach / (111_320 * max(np.cos(np.radians(max(abs(south), abs(north)))), 0.01))
+    bounds = net.edges.geometry.bounds.to_numpy()
+    near = (bounds[:, 0] <= east + across) & (bounds[:, 2] >= west - across) & (bounds[:, 1] <= north + up) & (bounds[:, 3] >= south - up)
+    rows = np.flatnonzero(near)
+    around = _network(net, rows, plane)
+    found = linkage.link(edits.on_plane(shapes, plane), around, every=True)
+    table = linkage.table([("facility", replace(found, edge=rows[found.edge]), ids)], around)
+    return table.astype({"id": str})
+
+
+def _network(net: edits.Tables, rows: Ints, plane: Plane) -> network.Network:
+    """Some edges of a saved network, as linkage wants them."""
+    ids = net.nodes["node"].to_numpy()
+    order = np.argsort(ids, kind="stable")
+    index = {end: order[np.searchsorted(ids, net.edges[end].to_numpy(), sorter=order)] for end in ("u", "v")}
+    component = net.nodes["component"].to_numpy()[index["u"]]
+    open_ = np.isfinite(np.minimum(net.edges["seconds_forward"].to_numpy(), net.edges["seconds_backward"].to_numpy()))
+    metres = np.bincount(component, weights=np.where(open_, net.edges["length_m"].to_numpy(), 0.0))
+    island = (metres < rules.settings("linkage")["island_max_m"]) & (np.arange(len(metres)) > 0)
+    edges = pd.DataFrame(net.edges.drop(columns="geometry")).assign(u_index=index["u"], v_index=index["v"], island=island[component])
+    degrees, owner = shapely.get_coordinates(net.edges.geometry.to_numpy()[rows], return_index=True)
+    x, y = plane.forward(degrees[:, 0], degrees[:, 1])
+    first = np.searchsorted(owner, np.arange(len(rows) + 1))
+    lines = shapely.linestrings(x, y, indices=owner) if len(rows) else np.empty(0, dtype=object)
+    return network.Network(
+        pd.DataFrame(net.nodes[["node", "component"]]), edges.iloc[rows].reset_index(drop=True), x, y, first, lines, plane
+    )
+
+
+def _case(state: State, net: edits.Tables, links: pd.DataFrame, facilities: gpd.GeoDataFrame, plane: Plane) -> judging.Case:
+    """What a judgement rests on, out of saved tables."""
+    buildings, doors = state.tables["buildings"], state.tables["doors"]
+    spots = edits.on_plane(doors.geometry.to_numpy(), plane)
+    starts, _ = linkage.starts(edits.on_plane(buildings.geometry.to_numpy(), plane), spots[doors["home"].to_numpy(dtype=bool)])
+    goals, _ = linkage.starts(edits.on_plane(facilities.geometry.to_numpy(), plane), spots[doors["visit"].to_numpy(dtype=bool)])
+    is_building = (links["kind"] == "building").to_numpy()
+    mine = _rows(links[is_building], pd.Index(buildings["building"].astype(str)))
+    ids = pd.Index(facilities["facility"].drop_duplicates().astype(str))
+    once = _rows(links[(links["kind"] == "facility").to_numpy()], ids)
+    place = ids.get_indexer(facilities["facility"].astype(str))
+    low, high = np.searchsorted(once.row, place, side="left"), np.searchsorted(once.row, place, side="right")
+    many = high - low
+    take = np.repeat(low - np.r_[0, np.cumsum(many)[:-1]], many) + np.arange(int(many.sum())) if len(many) else np.empty(0, dtype=np.intp)
+    theirs = replace(once.take(take), row=np.repeat(np.arange(len(place)), many))
+    graph = access.Graph.of(net.edges, net.nodes)
+    streets = None
+    if state.summary["extent_from"] == "data":
+        x, y = plane.forward(*shapely.get_coordinates(state.tables["edges"].geometry.to_numpy()).T)
+        streets = x, y
+    west, south, east, north = state.summary["extent"]
+    where = judging.setting((west, south, east, north), streets, plane, starts, mine)
+    return judging.Case(facilities, graph, mine, theirs, where, goals, float(state.record["walker"]["speed_m_per_s"]))
+
+
+def _rows(links: pd.DataFrame, ids: pd.Index[str]) -> linkage.Links:
+    """Saved links as arrays, sorted as they were; `ids` number the shapes that they tie."""
+    named = links["id"].astype("category").cat
+    row = ids.get_indexer(named.categories.astype(str))[named.codes.to_numpy()]
+    flag = links["flag"].astype(pd.CategoricalDtype(list(linkage.FLAGS))).cat.codes.to_numpy().astype(np.int8)
+    nowhere = np.full(len(links), np.nan)
+    order = np.argsort(row, kind="stable")
+    made = linkage.Links(
+        row, links["edge"].to_numpy(dtype=np.intp), links["offset_m"].to_numpy(), links["leg_m"].to_numpy(), nowhere, nowhere, flag
+    )
+    return made.take(order)
+
+
+def _worse(before: pd.DataFrame, after: pd.DataFrame, services: list[str]) -> list[str]:
+    """Buildings whose walk became longer, or whose verdict fell from met."""
+    longer = np.zeros(len(before), dtype=bool)
+    for service in services:
+        was, now = before[f"minutes_{service}"].to_numpy(), after[f"minutes_{service}"].to_numpy()
+        longer |= now > was + WORSE_MIN
+        longer |= ((before[f"verdict_{service}"] == "met") & (after[f"verdict_{service}"] != "met")).to_numpy()
+    return [str(one) for one in before["building"].to_numpy()[longer]]
+
+
+def _findings(before: pd.DataFrame, more: Findings, touched: set[str], gone: set[str]) -> pd.DataFrame:
+    """Findings after the edits: what was said of services and facilities that changed is said anew."""
+    code, detail, identity = (before[name].astype(str) for name in ("code", "detail", "id"))
+    stale = (code == "sources.no_facility") & detail.isin(touched)
+    stale |= (code == "linkage.unlinked") & identity.isin(gone)
+    kept = Findings()
+    for row in before[~stale].itertuples(index=False):
+        kept.add(str(row.code), str(row.id), str(row.detail))
+    kept.items.extend(more.items)
+    return summary.finding_table(kept)
+
+
+def _summary(before: Mapping[str, Any], tables: Mapping[str, Any], standard: Standard) -> dict[str, Any]:
+    """The summary of the run, with what a scenario can change counted anew."""
+    offered = tables["facilities"]["service"].value_counts()
+    counts = {
+        **before["counts"],
+        "facilities": {limit.service: int(offered.get(limit.service, 0)) for limit in standard.services},
+        "nodes": len(tables["nodes"]),
+        "edges": len(tables["edges"]),
+    }
+    said = Counter(str(code) for code in tables["findings"]["code"])
+    return {
+        **copy.deepcopy(dict(before)),
+        "counts": counts,
+        "shares": gaps.shares(tables["buildings"], standard),
+        **gaps.counts(tables["buildings"], standard),
+        "findings": dict(sorted(said.items(), key=lambda item: (-item[1], item[0]))),
+    }
