@@ -57,6 +57,8 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     PlaceError
         The scenario names a facility or gate that the run does not have, or a passage that leads nowhere.
     """
+    if state.record.get("public"):
+        raise PlaceError("A run with --public withholds numbers that a scenario would count. Apply the scenario to a run without it.")
     clock = Clock({}, say)
     standard = Standard.from_dict(state.record["standard"])
     asked = [limit.service for limit in standard.services]
