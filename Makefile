@@ -6,12 +6,13 @@ STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint types layers pytest browser format wheel pins clean
+.PHONY: screenshots help demo test lint types layers pytest browser format wheel pins clean
 
 help:
 	@echo "make demo     the main job on the small synthetic town that comes along; prints where its map lies"
 	@echo "make test     everything that must hold: style, types, layers, tests"
 	@echo "make format   bring the code into the house style"
+	@echo "make screenshots  the pictures of the README anew; those of real places where CIRCLE_TEST_DATA names their extracts"
 	@echo "make wheel    build the wheel and the source archive into dist/"
 	@echo "make pins     the newest versions of everything into constraints.txt"
 	@echo "make clean    remove the environment and everything that can be made again"
@@ -41,6 +42,14 @@ browser:
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Kuangshan always; Yizhuang and Las Palmas where their extracts are at hand.
+screenshots: $(STAMP) browser
+	@$(BIN)/circle demo -o out/kuangshan
+	@set -e; pages="kuangshan=out/kuangshan"; for place in yizhuang:beijing_yizhuang_2021 las_palmas:las_palmas_2023; do \
+	  file="$(CIRCLE_TEST_DATA)/osm/$${place#*:}.osm.pbf"; name="$${place%%:*}"; \
+	  if [ -f "$$file" ]; then $(BIN)/circle run "$$file" -o "out/$$name"; pages="$$pages $$name=out/$$name"; fi; done; \
+	  $(BIN)/python maps/screenshots.py $$pages
 
 wheel: $(STAMP)
 	$(BIN)/pip install --quiet build

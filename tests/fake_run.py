@@ -323,14 +323,54 @@ def make(n: int, seed: int = 7, hostile: bool = True) -> tuple[gpd.GeoDataFrame,
     return buildings, facilities, _streets(side, max(60.0, step * 1.0)), _background(side)
 
 
-def write(folder: Path, n: int = 300, seed: int = 7, hostile: bool = True, zones: bool = True) -> Path:
-    """Write a run folder of `n` buildings and return it."""
+def _network(edges: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame, facilities: gpd.GeoDataFrame) -> dict[str, pd.DataFrame]:
+    """Edges that share nodes, those nodes, and links to the nearest edge on each side: what a page with a network holds."""
+    ends = shapely.get_coordinates(edges.geometry.to_numpy()).reshape(len(edges), 3, 2)[:, [0, 2]]
+    spots, index = np.unique(np.round(ends.reshape(-1, 2), 7), axis=0, return_inverse=True)
+    edges = edges.assign(u=index[::2] + 1, v=index[1::2] + 1)
+    nodes = gpd.GeoDataFrame({"node": np.arange(len(spots)) + 1, "component": 0}, geometry=shapely.points(spots), crs=4326)
+    step = float(edges["length_m"].iloc[0])
+    middle = shapely.get_coordinates(shapely.line_interpolate_point(edges.geometry.to_numpy(), 0.5, normalized=True))
+    metres = [M_PER_DEG_LON, M_PER_DEG_LAT]
+    tree = cKDTree(middle * metres)
+    parts = []
+    for kind, ids, shapes in (
+        ("building", buildings["building"], buildings.geometry),
+        ("facility", facilities["facility"], facilities.geometry),
+    ):
+        at = shapely.get_coordinates(shapely.centroid(shapes.to_numpy()))
+        _, near = tree.query(at * metres, k=4)
+        line = edges.geometry.to_numpy()[near.ravel()]
+        point = shapely.points(np.repeat(at, 4, axis=0))
+        on = shapely.line_locate_point(line, point, normalized=True)
+        leg = np.hypot(
+            *((shapely.get_coordinates(shapely.line_interpolate_point(line, on, normalized=True)) - np.repeat(at, 4, axis=0)) * metres).T
+        )
+        parts.append(
+            pd.DataFrame(
+                {
+                    "kind": kind,
+                    "id": np.repeat(ids.to_numpy(), 4),
+                    "edge": edges["edge"].to_numpy()[near.ravel()],
+                    "offset_m": on * step,
+                    "leg_m": leg,
+                }
+            )
+        )
+    return {"edges": edges, "nodes": nodes, "links": pd.concat(parts, ignore_index=True)}
+
+
+def write(folder: Path, n: int = 300, seed: int = 7, hostile: bool = True, zones: bool = True, network: bool = False) -> Path:
+    """Write a run folder of `n` buildings and return it; with `network` also what the page needs to try a station."""
     folder.mkdir(parents=True, exist_ok=True)
     buildings, facilities, edges, background = make(n, seed, hostile)
     buildings.to_parquet(folder / "buildings.parquet")
     facilities.to_parquet(folder / "facilities.parquet")
     edges.to_parquet(folder / "edges.parquet")
     background.to_parquet(folder / "background.parquet")
+    if network:
+        for name, table in _network(edges, buildings, facilities).items():
+            table.to_parquet(folder / f"{name}.parquet")
     if zones:
         _zones(buildings).to_parquet(folder / "zones.parquet")
     summary = _summary(buildings, facilities)

@@ -168,6 +168,31 @@ def test_two_runs_are_compared(visits: browser.Visits, run: Path, table: gpd.Geo
     assert legend["不再达标"] == "0"
 
 
+def test_the_view_is_saved_as_a_picture(visits: browser.Visits, run: Path, tmp_path: Path) -> None:
+    tab = visits.open(run / "map.html", f"#17/30.2093/114.9/gaps/-/zh/{STATION}")
+    with tab.expect_download() as waited:
+        tab.click("#picture")
+    waited.value.save_as(tmp_path / "picture.png")
+    data = (tmp_path / "picture.png").read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+    box = tab.locator(".folium-map").bounding_box()
+    assert (width, height) == (round(2 * box["width"]), round(2 * (box["height"] + 62)))
+    assert len(data) > 50_000
+
+
+def test_paper_says_what_a_plan_on_a_wall_must(visits: browser.Visits, run: Path, tmp_path: Path) -> None:
+    tab = visits.open(run / "map.html", f"#16/30.2093/114.9/gaps/-/zh/{STATION}")
+    tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    said = tab.evaluate("document.getElementById('print').textContent")
+    for words in ("矿山路社区", "2025-06-17", "出处", "每分钟 72 米", "审图号", "OpenStreetMap", "与现状相比", "无法判断"):
+        assert words in said
+    tab.pdf(path=tmp_path / "plan.pdf", prefer_css_page_size=True)
+    # two pages at least, A4 landscape
+    pdf = (tmp_path / "plan.pdf").read_bytes()
+    assert len(pdf) > 100_000
+
+
 def test_a_run_without_a_network_has_no_plan(visits: browser.Visits, tmp_path: Path) -> None:
     folder = fake_run.write(tmp_path / "run", 60)
     tab = visits.open(circle_page.build(folder))

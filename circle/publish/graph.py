@@ -29,9 +29,9 @@ RULE = (
     "Seconds of edges are whole multiples of unit_s, legs and offsets of unit_m, points of the world's units; a leg costs leg / speed. "
     "A walk is the sum of whole multiples of unit_s. Minutes are the nearest hundredth, never on the other side of the limit than the walk."
 )
-# finer units where they cost little: with up to so many links a page has room for them
-FINE_LINKS = 20_000
-FINE, COARSE = (0.001, 0.01), (0.01, 0.1)
+# seconds and metres that whole numbers count, by how many links there are: finer where that costs little. Half a metre is 0.4 s for an
+# adult, so that even then minutes hold to a hundredth but for a rounding
+UNITS = ((20_000, 0.001, 0.01), (200_000, 0.01, 0.1), (np.inf, 0.02, 0.5))
 # beyond so many edges the points between nodes are thinned by a metre
 SIMPLIFY_FROM = 150_000
 
@@ -125,7 +125,7 @@ def graph(saved: blocks.Saved) -> str:
     new = np.empty(int(edges["edge"].to_numpy().max(initial=-1)) + 1, dtype=np.int64)
     new[edges["edge"].to_numpy()] = np.arange(len(edges))
     links = blocks.read_table(saved.folder, "links.parquet", ["kind", "id", "edge", "offset_m", "leg_m"])
-    unit_s, unit_m = FINE if len(links) <= FINE_LINKS else COARSE
+    unit_s, unit_m = next((s, m) for most, s, m in UNITS if len(links) <= most)
 
     u, v, ids = _numbered(edges["u"].to_numpy(), edges["v"].to_numpy())
     lines, millimetres, scale = _lines(shapes, u, v, len(ids), saved.origin)

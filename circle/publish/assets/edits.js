@@ -84,9 +84,9 @@ function scenarioFile(place) {
 
 const stationName = (place, k) => place.edits.stations[k].name || t("plan.station_n", { n: k + 1 });
 
-// Hands a text to the reader as a file.
+// Hands a text, or what is a file already, to the reader.
 function saveText(text, name, type) {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+  const url = URL.createObjectURL(text instanceof Blob ? text : new Blob([text], { type }));
   const link = document.createElement("a");
   link.href = url;
   link.download = name;

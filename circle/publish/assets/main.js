@@ -9,8 +9,9 @@ const place = {
 const themeName = (p, theme) => (typeof theme === "number" ? p.model.services[theme].key : theme);
 
 // After an edit: what is seen first comes first, words and lists follow when it stands.
-place.refresh = () => {
+place.refresh = (aloud = false) => {
   place.shares = null;
+  place.aloud ||= aloud;
   if (place.theme === "change" && !canCompare(place)) place.theme = "gaps";
   reclassify();
   place.layers.buildings.repaint();
@@ -18,6 +19,9 @@ place.refresh = () => {
   place.waiting = requestAnimationFrame(() => {
     renderHeadline(place);
     renderThemes(place);
+    renderPlan(place);
+    if (place.aloud && place.plan) say(planResult(place));
+    place.aloud = false;
     renderLegend(place);
     renderList(place);
     renderZones(place);
@@ -133,6 +137,7 @@ function renderControls() {
   place.controls = [
     L.control.zoom({ position: "topright", zoomInText: "+", zoomOutText: "−", zoomInTitle: "+", zoomOutTitle: "−" }),
     new Whole({ position: "topright" }),
+    new (L.Control.extend({ onAdd: () => h("p", { class: "north", title: t("page.north_up") }, h("span", { "aria-hidden": "true" }, "▲"), t("print.north")) }))({ position: "topright" }),
     new (L.Control.extend({ onAdd: credit }))({ position: "bottomright" }),
     L.control.scale({ position: "bottomright", imperial: false, maxWidth: 140 }),
   ];
@@ -297,6 +302,7 @@ function listen() {
   });
   document.getElementById("language").addEventListener("click", () => setLanguage(language === "zh" ? "en" : "zh"));
   document.getElementById("paper").addEventListener("click", () => window.print());
+  document.getElementById("picture").addEventListener("click", () => savePicture(place));
   document.getElementById("copy").addEventListener("click", copyLink);
   window.addEventListener("hashchange", () => location.hash !== place.address && applyAddress(readAddress()));
   window.addEventListener("beforeprint", () => preparePrint(place));

@@ -15,10 +15,8 @@ function setEdits(place, edits, { keep = true } = {}) {
   if (keep) place.plan.history.push(place.edits);
   place.edits = edits;
   applyEdits(place);
-  place.refresh();
   drawPlan(place);
-  renderPlan(place);
-  if (keep) say(planResult(place));
+  place.refresh(keep);
 }
 
 function addStation(place, latlng, services = place.plan.offered, name = "") {
@@ -69,7 +67,6 @@ const clearEdits = (place) => setEdits(place, emptyEdits());
 function undoEdit(place) {
   const before = place.plan.history.pop();
   if (before) setEdits(place, before, { keep: false });
-  say(planResult(place));
 }
 
 function setMode(place, mode) {
@@ -83,16 +80,19 @@ function setMode(place, mode) {
 // A click on the map, or the middle of it: what the mode says. Gives whether it was one for the plan.
 function planAt(place, latlng) {
   const { mode, from } = place.plan;
-  if (mode === "station") addStation(place, latlng);
-  else if (mode === "gate") toggleGate(place, latlng);
-  else if (mode === "passage" && !from) {
+  if (!mode) return false;
+  if (mode === "passage" && !from) {
     place.plan.from = latlng;
     drawPlan(place);
     tell(t("plan.do_passage_to"));
     return true;
-  } else if (mode === "passage") addPassage(place, from, latlng);
-  else return false;
-  setMode(place, mode);
+  }
+  place.plan.mode = document.getElementById("stage").dataset.mode = "";
+  place.plan.from = null;
+  if (mode === "station") addStation(place, latlng);
+  else if (mode === "gate") toggleGate(place, latlng);
+  else addPassage(place, from, latlng);
+  requestAnimationFrame(() => renderPlan(place));
   return true;
 }
 
@@ -139,7 +139,7 @@ function renderPlan(place) {
   const details = h(
     "details",
     {},
-    h("summary", {}, h("h2", { id: "plan-title", tabindex: -1 }, t("plan.title"))),
+    h("summary", {}, h("h2", { id: "plan-title", tabindex: -1, "data-key": "title" }, t("plan.title"))),
     h("p", { class: "note" }, t("plan.help")),
     serviceTicks(place, plan.offered, "offered", (chosen) => {
       plan.offered = chosen;
@@ -201,7 +201,6 @@ function stationMark(place, station, k) {
   mark.on("dragend", () => {
     place.plan.dragged = null;
     moveStation(place, k, mark.getLatLng(), false);
-    say(planResult(place));
   });
   mark.on("add", () => {
     const element = mark.getElement();

@@ -32,9 +32,118 @@ function printPicture(place) {
   const canvas = h("canvas", { id: "print-map" });
   paintOn(canvas, view, (ctx) => {
     for (const paint of [paintGround, paintBarriers, paintBuildings, paintMarks]) paint(ctx, place, view, LIGHT);
+    paintPlan(ctx, place, view);
     paintScale(ctx, view);
+    paintNorth(ctx, view);
   });
   return canvas;
+}
+
+// Stations and passages that are being tried belong on paper too.
+function paintPlan(ctx, place, view) {
+  const at = (spot) => [(spot.x - view.x) * view.scale, (spot.y - view.y) * view.scale];
+  ctx.lineWidth = 4;
+  ctx.strokeStyle = "#7a2a8a";
+  for (const { ends } of place.edits.passages) {
+    ctx.beginPath();
+    ends.forEach((end, k) => (k ? ctx.lineTo(...at(end)) : ctx.moveTo(...at(end))));
+    ctx.stroke();
+  }
+  place.edits.stations.forEach((station, k) => {
+    const [x, y] = at(station);
+    ctx.beginPath();
+    ctx.arc(x, y, 13, 0, 2 * Math.PI);
+    ctx.fillStyle = "#7a2a8a";
+    ctx.fill();
+    ctx.lineWidth = 2.5;
+    ctx.strokeStyle = "#ffffff";
+    ctx.stroke();
+    ctx.fillStyle = "#ffffff";
+    ctx.font = "700 13px system-ui, sans-serif";
+    ctx.textAlign = "center";
+    ctx.textBaseline = "middle";
+    ctx.fillText(String(k + 1), x, y);
+  });
+}
+
+// The map's north is up everywhere; the arrow says so.
+function paintNorth(ctx, view) {
+  const x = view.width - 26, y = 18;
+  ctx.fillStyle = "rgba(255,255,255,.85)";
+  ctx.fillRect(x - 15, y - 12, 30, 50);
+  ctx.fillStyle = "#111";
+  ctx.beginPath();
+  ctx.moveTo(x, y - 8);
+  ctx.lineTo(x + 7, y + 14);
+  ctx.lineTo(x, y + 9);
+  ctx.lineTo(x - 7, y + 14);
+  ctx.fill();
+  ctx.font = "600 13px system-ui, sans-serif";
+  ctx.textAlign = "center";
+  ctx.textBaseline = "alphabetic";
+  ctx.fillText(t("print.north"), x, y + 32);
+}
+
+// The view as a picture: map, legend, title, date and whose data these are.
+function savePicture(place) {
+  const box = place.map.getContainer().getBoundingClientRect();
+  const zoom = place.map.getZoom();
+  const corner = place.map.project(place.map.getBounds().getNorthWest(), zoom);
+  const view = { ...windowOf(place, corner.x, corner.y, box.width, box.height, zoom), ratio: 2 };
+  const foot = 62, canvas = document.createElement("canvas");
+  paintOn(canvas, { ...view, height: box.height + foot }, (ctx) => {
+    for (const paint of [paintGround, paintBarriers, paintBuildings, paintMarks]) paint(ctx, place, view, LIGHT);
+    paintPlan(ctx, place, view);
+    paintLegend(ctx, place, view);
+    paintNorth(ctx, view);
+    ctx.save();
+    ctx.translate(view.width - 220, 0);
+    paintScale(ctx, view);
+    ctx.restore();
+    ctx.fillStyle = "#ffffff";
+    ctx.fillRect(0, view.height, view.width, foot);
+    ctx.fillStyle = "#1a2027";
+    ctx.textAlign = "left";
+    ctx.textBaseline = "alphabetic";
+    const family = getComputedStyle(document.body).fontFamily;
+    ctx.font = `650 16px ${family}`;
+    ctx.fillText(document.title, 14, view.height + 25, view.width - 28);
+    ctx.font = `12px ${family}`;
+    ctx.fillText([dataDate(place.meta), place.meta.synthetic ? t("page.synthetic_long") : "", place.meta.attribution, `circle ${place.meta.circle}`].filter(Boolean).join(" · "), 14, view.height + 47, view.width - 28);
+  });
+  canvas.toBlob((blob) => saveText(blob, `${t("print.picture_file")}.png`, "image/png"));
+}
+
+function paintLegend(ctx, place, view) {
+  const family = getComputedStyle(document.body).fontFamily;
+  const title = document.getElementById("legend-title").textContent;
+  const rows = [...document.querySelectorAll("#legend li")].map((row) => [row.firstChild.className.replace(/\D+/g, ""), row.children[1].textContent, row.children[2]?.textContent || ""]);
+  ctx.font = `12.5px ${family}`;
+  const width = Math.max(ctx.measureText(title).width, ...rows.map(([, text, count]) => ctx.measureText(`${text}  ${count}`).width + 40)) + 30;
+  const height = 34 + rows.length * 20, x = 12, y = view.height - height - 12;
+  ctx.fillStyle = "#ffffff";
+  ctx.fillRect(x, y, width, height);
+  ctx.fillStyle = "#1a2027";
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
+  ctx.font = `650 12.5px ${family}`;
+  ctx.fillText(title, x + 12, y + 16);
+  ctx.font = `12.5px ${family}`;
+  rows.forEach(([cls, text, count], k) => {
+    const at = y + 38 + k * 20;
+    ctx.fillStyle = cls ? fillOf(ctx, Number(cls), LIGHT) : "#ffffff";
+    ctx.fillRect(x + 12, at - 7, 22, 13);
+    ctx.setLineDash(cls ? [] : [2, 2]);
+    ctx.lineWidth = 1;
+    ctx.strokeStyle = "#555";
+    ctx.strokeRect(x + 12, at - 7, 22, 13);
+    ctx.setLineDash([]);
+    ctx.fillStyle = "#1a2027";
+    ctx.fillText(text, x + 42, at);
+    ctx.textAlign = "right";
+    ctx.fillText(count, x + width - 12, at);
+    ctx.textAlign = "left";
+  });
 }
 
 function paintScale(ctx, view) {
@@ -55,6 +164,18 @@ function paintScale(ctx, view) {
   ctx.fillText(metres < 1000 ? `${metres} m` : `${metres / 1000} km`, x + width / 2, y - 6);
 }
 
+// Standard with its source, walker, what is counted: what a plan on a wall must say of itself.
+function printMethod({ meta, model }) {
+  const speed = Number(meta.walker.speed_m_per_s) || 0;
+  return [
+    `${label(meta.standard.title)}: ${model.services.map((s) => `${label(s.label)} ${t("theme.limit", { n: plain(s.limit) })}`).join(dash())}`,
+    meta.standard.source ? `${t("method.source")}: ${meta.standard.source}` : "",
+    t("method.speed", { label: label(meta.walker.label) || meta.walker.name || "", speed: plain(speed), metres: plain(speed * 60) }),
+    t("method.how"),
+    t("print.limits"),
+  ].filter(Boolean).join(" · ");
+}
+
 function preparePrint(place) {
   const { meta, model } = place;
   const { rows } = worstBuildings(model, PRINT_ROWS, typeof place.theme === "number" ? model.services[place.theme] : null);
@@ -72,10 +193,11 @@ function preparePrint(place) {
   const block = sharesNow(place).all.buildings;
   fill(
     "print",
-    h("div", { class: "print-head" }, h("h2", {}, document.title), h("p", {}, block?.counted ? `${percent(block)} — ` : "", block?.counted ? t("share.headline", { ...wholeAll(block), n: countWord(model.services.length) }) : t("share.none")), h("p", { class: "small" }, dataDate(meta), meta.synthetic ? ` · ${t("page.synthetic_long")}` : "")),
+    h("div", { class: "print-head" }, h("h2", {}, document.title), h("p", {}, block?.counted ? `${percent(block)} — ` : "", block?.counted ? t("share.headline", { ...wholeAll(block), n: countWord(model.services.length) }) : t("share.none")), h("p", { class: "small" }, dataDate(meta), meta.synthetic ? ` · ${t("page.synthetic_long")}` : ""), anyEdits(place.edits) ? h("p", {}, planResult(place)) : null),
     printPicture(place),
     h("div", { class: "print-legend" }, legendContent(place, "print-legend")),
-    h("p", { class: "small" }, meta.attribution, ` · circle ${meta.circle}`),
+    h("p", { class: "small" }, printMethod(place)),
+    h("p", { class: "small print-foot" }, h("span", {}, meta.attribution, ` · circle ${meta.circle}`), h("span", { class: "approval" }, t("print.approval"))),
     rows.length ? h("div", { class: "print-list" }, h("h2", {}, t("print.gaps", { n: rows.length })), h("table", {}, h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))), h("tbody", {}, body))) : null,
   );
 }
