@@ -6,8 +6,8 @@ Never: ties to a node, takes the middle of a building for its door, or leaves a 
 A shape is tied to the nearest point of **each** of several edges within reach, and the search then takes whichever makes the least total:
 the nearest path often leads the wrong way. Where no edge is within reach the circle widens; the leg is counted all the same, and flagged.
 Edges on an island of the network are taken only where no connected edge lies within `connected_reach_m`. A bridge, tunnel or other floor is
-not where the houses beside it stand: they are tied to it only where the ground as near offers nothing; a facility only where it is nearest.
-Nobody boards a ferry or an elevator between its ends.
+not where the houses beside it stand: they are tied to it only if they stand right beside it and the ground close by offers nothing; a
+facility also where it is nearest. Nobody boards a ferry or an elevator between its ends.
 """
 
 from __future__ import annotations
@@ -170,11 +170,11 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     island = network.edges["island"].to_numpy()
     lines = network.lines
     passable &= network.edges["midway"].to_numpy()
-    raised = network.edges["raised"].to_numpy() & (not every)
+    raised = network.edges["raised"].to_numpy()
     sets = {
         "ground": np.flatnonzero(passable & ~island & ~raised),
         "above": np.flatnonzero(passable & ~island & raised),
-        "island": np.flatnonzero(passable & island),
+        "island": np.flatnonzero(passable & island),  # on whatever floor
     }
     near = [rule["reach_m"] * 2**step for step in range(12) if rule["reach_m"] * 2**step < rule["connected_reach_m"]] + [
         rule["connected_reach_m"]
@@ -185,8 +185,9 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     waiting = np.arange(len(shapes))
     found: list[Links] = []
     trees = {name: (edges, shapely.STRtree(lines[edges])) for name, edges in sets.items()}
-    order = [(name, reach) for reach in near for name in ("ground", "above")]
-    order += [("island", reach) for reach in near] + [(name, reach) for reach in far for name in ("ground", "above")]
+    order = [("ground", near[0]), ("above", rule["raised_reach_m"]), *(("ground", reach) for reach in near[1:])]
+    order += [("above", near[-1]), *(("island", reach) for reach in near)]
+    order += [(name, reach) for reach in far for name in ("ground", "above")]
     for name, reach in order:
         edges, tree = trees[name]
         if not len(waiting) or not len(edges):
@@ -194,7 +195,18 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
         links = _within(shapes, waiting, lines, edges, tree, reach, network, every=every)
         found.append(links)
         waiting = np.setdiff1d(waiting, links.row, assume_unique=False)
-    return _joined(found)
+    links = _joined(found)
+    return _joined([links, _on_deck(links, shapes, lines, trees["above"], network)]) if every else links
+
+
+def _on_deck(links: Links, shapes: Shapes, lines: Shapes, above: tuple[Ints, shapely.STRtree], network: Network) -> Links:
+    """Ties to bridges and other floors of those facilities that have one of them nearer than the ground: a bus stop on a bridge."""
+    edges, tree = above
+    more = _within(shapes, np.arange(len(shapes)), lines, edges, tree, rules.settings("linkage")["raised_reach_m"], network, every=True)
+    ground, deck = (np.full(len(shapes), np.inf) for _ in range(2))
+    np.minimum.at(ground, links.row, links.leg_m)
+    np.minimum.at(deck, more.row, more.leg_m)
+    return more.take((deck < ground)[more.row])
 
 
 def _joined(parts: list[Links]) -> Links:
@@ -225,8 +237,6 @@ def _within(
     if not every:  # half again as many as are kept: edges that meet in one nearest node are one link
         chosen = chosen[np.lexsort((leg[chosen], box[chosen]))]
         chosen = chosen[_rank(box[chosen]) < int(rule["keep"] * 1.5)]
-    if every:
-        chosen = chosen[_own_floor(box[chosen], leg[chosen], network.edges["raised"].to_numpy()[hit[chosen]])]
     box, hit, leg, start, end = box[chosen], hit[chosen], leg[chosen], start[chosen], end[chosen]
     offset = _offset(lines[hit], end, network, hit)
     if every:
@@ -243,15 +253,6 @@ def _within(
     box, hit = box[chosen], hit[chosen]
     flag = np.where(network.edges["island"].to_numpy()[hit], 2, np.where(leg[chosen] > rule["far_m"], 1, 0)).astype(np.int8)
     return Links(rows[box], hit, offset[chosen], leg[chosen], start[chosen, 0], start[chosen, 1], flag)
-
-
-def _own_floor(group: Ints, leg: Floats, raised: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which ties stay: those to a bridge or another floor only for what has one of them nearest."""
-    order = np.lexsort((leg, group))
-    first = order[np.r_[True, group[order][1:] != group[order][:-1]]] if len(order) else order
-    upstairs = np.zeros(int(group.max(initial=-1)) + 1, dtype=bool)
-    upstairs[group[first]] = raised[first]
-    return np.asarray(~raised | upstairs[group])
 
 
 def _rank(group: Ints) -> Ints:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from circle import misses, rules, sidewalks, slopes, squares, waiting
+from circle import floors, misses, rules, sidewalks, slopes, squares, waiting
 from circle.errors import Findings, NetworkError
 from circle.projection import Plane
 from circle.units import seconds
@@ -137,7 +137,10 @@ def build(
     """
     if not len(ways):
         raise NetworkError("There is nothing to walk on: the data hold no walkable way. Use an extract with streets and paths.")
+    stops = pd.DataFrame({"node": np.empty(0, dtype=np.int64), "kind": []}) if stops is None else stops
     ways, vertices = squares.cross(ways, vertices, plane)
+    vertices, doors = floors.part(ways, vertices, stops["node"].to_numpy()[(stops["kind"] == "elevator").to_numpy()])
+    stops = pd.concat([stops.astype({"kind": object}), pd.DataFrame({"node": doors, "kind": "elevator"})], ignore_index=True)
     x, y = plane.forward(vertices["lon"].to_numpy(), vertices["lat"].to_numpy())
     count = ways["count"].to_numpy()
     last = np.cumsum(count) - 1
@@ -184,12 +187,11 @@ def build(
     return net
 
 
-def _joined(net: Network, stops: pd.DataFrame | None, walker: rules.Walker, findings: Findings) -> Network:
+def _joined(net: Network, stops: pd.DataFrame, walker: rules.Walker, findings: Findings) -> Network:
     """With the roads given up whose sidewalks are lines of their own, with waits, and with what is joined to what."""
     nodes, edges, x, y, first, lines = net.nodes, net.edges, net.x, net.y, net.first, net.lines
     given_up = sidewalks.doubled(edges, lines, net.plane, findings)
     edges = edges.assign(**{name: edges[name].mask(given_up, np.inf) for name in ("seconds_forward", "seconds_backward")})
-    stops = pd.DataFrame({"node": [], "kind": []}) if stops is None else stops
     nodes, edges, spot = waiting.insert(nodes, edges, stops, walker)
     if len(spot):
         at_x, at_y = net.plane.forward(nodes["lon"].to_numpy()[spot], nodes["lat"].to_numpy()[spot])

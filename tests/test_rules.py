@@ -140,7 +140,7 @@ WAYS = {"both": (True, True), "forward": (True, False), "backward": (False, True
 def test_walking_case(case):
     walkable = case.get("walkable", True)
     forward, backward = WAYS[case.get("way", "both")] if walkable else (False, False)
-    more = (case.get("raised", False), case.get("road", ""), case.get("stop", ""))
+    more = (case.get("raised", False), case.get("road", ""), case.get("stop", ""), case["tags"].get("level", "") if walkable else "")
     wanted = rules.Passage(walkable, case["class"], case.get("access", "public"), forward, backward, case.get("area", False), *more)
     assert rules.walkability(case["tags"]) == wanted
 

@@ -214,6 +214,7 @@ class Town:
                 "raised": np.asarray([passage.raised for _, _, passage, _ in rows], dtype=bool),
                 "road": pd.Categorical([passage.road for _, _, passage, _ in rows]),
                 "stop": pd.Categorical([passage.stop for _, _, passage, _ in rows]),
+                "level": pd.Categorical([passage.level for _, _, passage, _ in rows]),
                 "count": np.asarray([len(refs) for _, refs, _, _ in rows], dtype=np.intp),
             }
         )

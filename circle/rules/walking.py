@@ -25,7 +25,7 @@ class Passage:
     `forward` and `backward` (may one walk along the drawn direction, and against it; both false when not walkable); `area` (a square: cross
     it, not only follow its outline); `raised` (on a bridge, in a tunnel or on another floor: its height is not the ground's, and houses
     beside it are not on it); `road` (the class of the road, where `way_class` says only that its sidewalks are lines of their own); `stop`
-    (what one waits for on it: `signals`, `elevator`).
+    (what one waits for on it: `signals`, `elevator`); `level` (the floors that it says it is on, as OSM writes them).
     """
 
     walkable: bool
@@ -37,6 +37,7 @@ class Passage:
     raised: bool = False
     road: str = ""
     stop: str = ""
+    level: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class _Walking:
     stops: tuple[tuple[str, Condition], ...]  # what one waits for at a node or on a way
     midway: frozenset[str]  # classes of way that nobody steps on or off between its ends
     beside_classes: frozenset[str]  # lines that stand for the sidewalk of a road
+    level_key: str  # the key that says on which floors a way is
     level: frozenset[str]  # classes whose speed says all that a slope would
 
 
@@ -123,7 +125,7 @@ def walk_keys() -> tuple[str, ...]:
     rules = _walking()
     conditions = [w.when for w in rules.ways] + [*rules.beside, *rules.aside, *rules.squares, *rules.raised]
     conditions += [c.when for c in rules.courses] + [condition for _, condition in rules.stops]
-    return tuple(sorted({"foot", "access"}.union(*(c.looks_at() for c in conditions))))
+    return tuple(sorted({"foot", "access", rules.level_key}.union(*(c.looks_at() for c in conditions))))
 
 
 def walk_base_keys() -> tuple[str, ...]:
@@ -162,6 +164,7 @@ def walkability(tags: Mapping[str, str]) -> Passage:
         raised=any(c.holds(tags) for c in rules.raised),
         road=way.way_class if way_class == ASIDE else "",
         stop=stop(tags),
+        level=tags.get(rules.level_key, ""),
     )
 
 
@@ -241,6 +244,7 @@ def _walking() -> _Walking:
         stops=tuple(_stop(r) for r in root.tables("stop")),
         midway=frozenset(root.words("closed_midway")),
         beside_classes=frozenset(root.words("beside_classes")),
+        level_key=root.text("level_key"),
         level=frozenset(root.words("level_classes")),
     )
     root.done()

@@ -34,8 +34,8 @@ class Place:
     Attributes
     ----------
     ways
-        One row per stretch of walkable way: `way`, `name`, `class`, `access`, `forward`, `backward`, `square`, `raised`, `road`, `stop` (as
-        in `rules.Passage`), `count` (its points).
+        One row per stretch of walkable way: `way`, `name`, `class`, `access`, `forward`, `backward`, `square`, `raised`, `road`, `stop`,
+        `level` (as in `rules.Passage`), `count` (its points).
     vertices
         One row per point of those ways, in order: `node` (OSM id), `lon`, `lat`.
     buildings, facilities, zones, background
@@ -193,6 +193,7 @@ def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> 
             "raised": judged("raised"),
             "road": pd.Categorical(judged("road")),
             "stop": pd.Categorical(judged("stop")),
+            "level": pd.Categorical(judged("level")),
             "count": counts[walkable],
         }
     )
@@ -214,10 +215,11 @@ def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> 
                 "raised": [p.raised for _, p, _ in rings],
                 "road": "",
                 "stop": "",
+                "level": [p.level for _, p, _ in rings],
                 "count": [len(ring) for _, _, ring in rings],
             }
         )
-        words = ("name", "class", "road", "stop")
+        words = ("name", "class", "road", "stop", "level")
         ways = pd.concat([ways.astype(dict.fromkeys((*words, "access"), object)), more], ignore_index=True)
         ways = ways.astype(dict.fromkeys(words, "category") | {"access": pd.CategoricalDtype(list(rules.ACCESS))})
         points = pd.DataFrame([point for _, _, ring in rings for point in ring], columns=["node", "lon", "lat"])
