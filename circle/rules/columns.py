@@ -42,6 +42,7 @@ class _Rules:
     words: Mapping[str, Mapping[str, str]]
 
 
+@lru_cache(maxsize=65536)
 def plain(header: str) -> str:
     """A header as it is compared.
 

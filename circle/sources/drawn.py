@@ -34,7 +34,8 @@ def added(table: Located, which: NDArray[np.bool_], ground: Ground, findings: Fi
     if outside.any():
         findings.add("tables.outside", table.label, f"{outside.sum()} outlines lie where the map has no data")
     use = columns.texts(table.frame, "use").map(lambda text: words.word("use", text) or "yes").to_numpy(dtype=object)
-    meant = [rules.building_use({"building": each}) for each in use]
+    uses = {each: rules.building_use({"building": each}) for each in dict.fromkeys(use)}
+    meant = [uses[each] for each in use]
     starts = np.asarray([one.starts_walk for one in meant], dtype=bool)
     rows = np.flatnonzero(areal & inside & starts)
     frame = table.frame.iloc[rows].reset_index(drop=True)

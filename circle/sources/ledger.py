@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 
 import geopandas as gpd
 import numpy as np
@@ -32,6 +33,7 @@ _TEN = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "�
 _NUMBER = re.compile(r"(?:第)?([a-z]?\d+(?:-\d+)?[a-z]?|[一二三四五六七八九十两]+)(?:号楼|号|#楼|#|栋楼|栋|幢楼|幢|座|楼)*$", re.IGNORECASE)
 
 
+@lru_cache(maxsize=65536)
 def number(text: str) -> str:
     """The number at the end of what a building is called; empty where there is none.
 

@@ -67,7 +67,7 @@ def rows(table: Located, services: Collection[str], ground: Ground, findings: Fi
     unknown = np.asarray([found is None for found in kinds], dtype=bool)
     if unknown.all() and not {"service", "type", "typecode"} & set(frame.columns):
         columns.need(table.reading, "type", "neither the names of its rows nor that of the file say what they are")
-    said = columns.texts(frame, "type") + columns.texts(frame, "service")
+    said = columns.scrubbed(columns.texts(frame, "type") + columns.texts(frame, "service"))
     for row in np.flatnonzero(unknown):
         findings.add(
             "tables.unknown_category",
@@ -95,7 +95,7 @@ def rows(table: Located, services: Collection[str], ground: Ground, findings: Fi
             "service": [service for _, service in made],
             "name": name.to_numpy(dtype=object)[where],
             "source": table.label,
-            "tags": [f"type={text}" if text else "" for text in tags.to_numpy(dtype=object)[where]],
+            "tags": [f"type={text}" if text else "" for text in columns.scrubbed(tags).to_numpy(dtype=object)[where]],
             "kind": np.where(shapely.get_dimensions(table.shapes[where]) == 2, 2, 0),
             "stopping_point": False,
             "visitors": np.asarray([rules.lets_visitors_in(service, {}) for _, service in made], dtype=bool),

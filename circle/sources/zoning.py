@@ -41,7 +41,7 @@ def polygons(table: Located, findings: Findings) -> gpd.GeoDataFrame:
     """Zones of a layer of polygons: `layer`, `zone`, `name`, geometry. Parts of one zone are one."""
     layer = kind(table)
     frame = table.frame
-    name = columns.texts(frame, "name")
+    name = columns.scrubbed(columns.texts(frame, "name"))
     name = name.where(name != "", columns.texts(frame, layer))
     zone = columns.texts(frame, "id") if "id" in frame else columns.texts(frame, layer)
     zone = zone.where(zone != "", name)
@@ -85,7 +85,7 @@ def said(
     for layer in KINDS:
         if layer not in table.frame:
             continue
-        texts = columns.texts(table.frame, layer).to_numpy(dtype=object)
+        texts = columns.scrubbed(columns.texts(table.frame, layer)).to_numpy(dtype=object)
         member = np.full(len(out), "", dtype=object)
         for row in np.flatnonzero(found >= 0)[::-1]:
             member[found[row]] = texts[row] or member[found[row]]
