@@ -13,7 +13,7 @@ import pytest
 from messy import SECRETS, make
 
 import circle
-from circle import sources, verify
+from circle import siting, sources, verify
 from circle.errors import CircleError
 from circle.sources import layers
 
@@ -202,6 +202,8 @@ def test_public_files_hold_nothing_below_five(extract, folder, tmp_path):
         assert not ((table[column] > 0) & (table[column] < 5)).any(), column
     assert (table["households_by"] == "withheld").sum() == table["households"].isna().sum() > 50
     assert "withheld" in (tmp_path / "out" / "map.html").read_text(encoding="utf-8")
+    with pytest.raises(CircleError, match="--public withholds"):
+        siting.Ground.open(tmp_path / "out")
     report = verify.verify(tmp_path / "out")
     assert [check for check in report.checks if check.ok is False] == []
     assert run.record["public"] == {"least": 5, "counted_as": 2.5}

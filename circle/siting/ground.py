@@ -18,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from circle import access, folder, rules
+from circle.errors import PlaceError
 from circle.linkage import FLAGS, Links
 from circle.network import Network
 from circle.projection import Plane
@@ -77,8 +78,11 @@ class Ground:
         Raises
         ------
         SourceError   the folder is not a run's, or a file in it cannot be read
+        PlaceError    the run withholds numbers below five (`--public`)
         """
         at = Path(place)
+        if folder.read_record(at, "run").get("public"):
+            raise PlaceError(f"{at}: a run with --public withholds numbers that a plan would count. Plan with a run without it.")
         tables = {name: folder.read_table(at, name) for name in (*folder.GEO_TABLES, *folder.PLAIN_TABLES)}
         return cls.of(tables, folder.read_record(at, "run"), folder.read_record(at, "summary"))
 
