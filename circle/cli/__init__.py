@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from circle.cli import checking, drawing, explaining, fetching, running, siting, standard, starting, verifying
+from circle.cli import checking, comparing, drawing, explaining, fetching, running, siting, standard, starting, verifying
 from circle.cli.talk import STAGES, fail
 from circle.errors import CircleError
 
@@ -28,7 +28,18 @@ app = typer.Typer(
     epilog="Examples:  circle demo   ·   circle run place.osm.pbf -o out/place   ·   circle standards five-minute",
 )
 
-for module in (running, starting, fetching, checking, standard, explaining, verifying, drawing, siting):  # in the order of `circle --help`
+for module in (
+    running,
+    starting,
+    fetching,
+    checking,
+    standard,
+    explaining,
+    verifying,
+    drawing,
+    siting,
+    comparing,
+):
     module.register(app)
 
 
