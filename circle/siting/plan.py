@@ -77,6 +77,11 @@ class Plan:
         ]
         return scenario.Scenario("plan", stations=tuple(stations), passages=tuple(opened))
 
+    def _called(self) -> str:
+        """What the page of the plan is called, so that nobody takes it for the place as it is."""
+        files = [str(each.get("file", "")).partition(".")[0] for each in self.ground.record.get("inputs", [])]
+        return f"{self.ground.record.get('place') or ', '.join(files)} · 方案 plan"
+
     def save(self, out: str | Path, draw: Callable[[Path], Any] | None = None) -> Path:
         """Write the plan's folder, whole or not at all: a run as it would be, and the plan's own files; `draw` adds the page.
 
@@ -87,7 +92,7 @@ class Plan:
         with folder.whole(Path(out)) as partial:
             folder.write_tables(partial, self.tables)
             folder.write_record(partial, "summary", summary(self.ground, self.tables))
-            folder.write_record(partial, "run", {**self.ground.record, "plan": self.proof})
+            folder.write_record(partial, "run", {**self.ground.record, "place": self._called(), "plan": self.proof})
             for name, table in (("stations", self.stations), ("passages", self.passages)):
                 folder.write_tables(partial, {name: table})
                 (partial / f"{name}.geojson").write_text(table.to_json(drop_id=True, ensure_ascii=False) + "\n", encoding="utf-8")
