@@ -137,6 +137,19 @@ def test_a_station_in_a_city(visits: browser.Visits, test_data: Path, tmp_path: 
     assert shown(tab, "service_centre").equals(before)
 
 
+def test_a_passage_of_the_page_is_a_passage_of_the_program(visits: browser.Visits, kuangshan: Path, tmp_path: Path) -> None:
+    tab = visits.open(kuangshan / "map.html")
+    before = {service: shown(tab, service) for service in SERVICES}
+    tab.evaluate("() => circle.edit('p30.2092,114.9009,30.2092,114.9024;s30.2098,114.8995,16,')")
+    (tmp_path / "plan.toml").write_text(tab.evaluate("circle.scenario()"), encoding="utf-8")
+    true = circle.run(KUANGSHAN, scenario=tmp_path / "plan.toml").buildings.set_index("building")
+    for service in SERVICES:
+        agree(shown(tab, service), true, service)
+    assert any((shown(tab, service)["minutes"] < before[service]["minutes"] - 0.5).any() for service in ("market", "clinic"))
+    tab.evaluate("() => circle.clear()")
+    assert all(shown(tab, service).equals(before[service]) for service in SERVICES)
+
+
 def test_the_address_and_the_file_bring_a_plan_back(visits: browser.Visits, kuangshan: Path, tmp_path: Path) -> None:
     tab = visits.open(kuangshan / "map.html")
     tab.evaluate("() => circle.edit('s30.2098,114.8995,9,A%22%5D%0A%5B%5Bx;p30.2093,114.9016,30.2094,114.9031;garbage;s91,0,1,')")

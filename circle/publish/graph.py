@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
 
@@ -35,8 +36,8 @@ UNITS = ((20_000, 0.001, 0.01), (200_000, 0.01, 0.1), (np.inf, 0.02, 0.5))
 # beyond so many edges the points between nodes are thinned by a metre
 SIMPLIFY_FROM = 150_000
 
-# flags of an edge: not walked that way; on an island; walked by residents only; walked by all
-CLOSED_FORWARD, CLOSED_BACKWARD, ISLAND, OWN, OPEN = 1, 2, 4, 8, 16
+# flags of an edge: not walked that way; on an island; walked by residents; walked by all; on a bridge or another floor; not entered midway
+CLOSED_FORWARD, CLOSED_BACKWARD, ISLAND, OWN, OPEN, RAISED, ENDS_ONLY = 1, 2, 4, 8, 16, 32, 64
 PUBLIC, SHARED = "public", "compound"
 VISITORS = "visitors"  # runs that tell residents from visitors say so of each facility; others let everybody walk everywhere
 SEMI_MAJOR_M, FLATTENING = 6_378_137.0, 1 / 298.257223563
@@ -118,7 +119,8 @@ def _ends(u: Ints, v: Ints) -> dict[str, bytes]:
 def graph(saved: blocks.Saved) -> str:
     """Pack the network of a run, with the links of its buildings (in the order of the page) and facilities (in that of their file)."""
     wanted = ["edge", "u", "v", "way", "class", "name", "access", "length_m", "seconds_forward", "seconds_backward", "geometry"]
-    edges = blocks.read_table(saved.folder, "edges.parquet", wanted)
+    there = pq.read_schema(saved.folder / "edges.parquet").names
+    edges = blocks.read_table(saved.folder, "edges.parquet", [*wanted, *(name for name in ("midway", "raised") if name in there)])
     shapes = blocks.geometries(edges)
     order, classes, per_class = _ordered(edges, shapes)
     edges, shapes = edges.take(pa.array(order)), shapes[order]
@@ -205,8 +207,16 @@ def _flags(edges: pa.Table, *, layered: bool) -> Ints:
     forward, backward = (np.isfinite(edges[f"seconds_{way}"].to_numpy()) for way in ("forward", "backward"))
     number, words = blocks.codes(edges["access"])
     own = np.array([layered and word not in ("", PUBLIC) for word in [*words, ""]])[number]
+    raised = _said(edges, "raised") * RAISED + (("midway" in edges.column_names) & ~_said(edges, "midway")) * ENDS_ONLY
     open_ = ~own | np.array([word == SHARED for word in [*words, ""]])[number]
-    return np.asarray(~forward * CLOSED_FORWARD + ~backward * CLOSED_BACKWARD + own * OWN + open_ * OPEN, dtype=np.int64)
+    return np.asarray(~forward * CLOSED_FORWARD + ~backward * CLOSED_BACKWARD + own * OWN + open_ * OPEN + raised, dtype=np.int64)
+
+
+def _said(edges: pa.Table, name: str) -> NDArray[np.bool_]:
+    """A column of yes and no; no where a run has no such column."""
+    if name not in edges.column_names:
+        return np.zeros(len(edges), dtype=bool)
+    return np.asarray(edges[name].to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _gates(saved: blocks.Saved, ids: Ints) -> dict[str, bytes]:

@@ -4,14 +4,14 @@
 const rounded = (latlng) => L.latLng(Number(latlng.lat.toFixed(6)), Number(latlng.lng.toFixed(6)));
 const MOST_EDITS = 60;
 
-function spotAt(place, latlng) {
+function spotAt(place, latlng, tie = tieSpot) {
   const at = rounded(latlng);
   const [x, y] = toUnits(place, at);
-  return { lat: at.lat, lng: at.lng, x, y, ties: tieSpot(place.graph, x, y) };
+  return { lat: at.lat, lng: at.lng, x, y, ties: tie(place.graph, x, y) };
 }
 
 function makePassage(place, from, to) {
-  const ends = [spotAt(place, from), spotAt(place, to)];
+  const ends = [spotAt(place, from, tieEnd), spotAt(place, to, tieEnd)];
   const metres = Math.hypot(ends[0].x - ends[1].x, ends[0].y - ends[1].y) / place.unitsPerMetre;
   return { ends, metres, time: Math.floor(metres / place.graph.speed / place.graph.per + 0.5) };
 }

@@ -2,7 +2,7 @@
 // `unit` seconds, which the rule in the block's header explains, so that a sum is the same in whatever order it is made.
 
 const FAR = 0x3fffffff;
-const CLOSED_FORWARD = 1, CLOSED_BACKWARD = 2, ISLAND = 4, OWN = 8, OPEN = 16;
+const CLOSED_FORWARD = 1, CLOSED_BACKWARD = 2, ISLAND = 4, OWN = 8, OPEN = 16, RAISED = 32, ENDS_ONLY = 64;
 
 function readGraph({ header, sections }, model) {
   if (!header.nodes) return null;
@@ -196,11 +196,13 @@ function tieSpot(graph, px, py) {
   const seek = (reach, island) => {
     const found = [];
     within(shapes, px - reach / metreX, py - reach / metreY, px + reach / metreX, py + reach / metreY, (e) => {
-      if ((graph.forward[e] >= FAR && graph.backward[e] >= FAR) || Boolean(flags[e] & ISLAND) !== island) return;
+      if (!mayStep(graph, e) || Boolean(flags[e] & ISLAND) !== island) return;
       const tie = nearestOn(graph, e, px, py, metreX, metreY);
       if (tie.metres <= reach) found.push(tie);
     });
-    return found;
+    // one stands on the floor of the nearest path: from the street nobody steps onto the bridge above it
+    const first = found.reduce((best, tie) => (best && best.metres <= tie.metres ? best : tie), null);
+    return first && flags[first.edge] & RAISED ? found : found.filter((tie) => !(flags[tie.edge] & RAISED));
   };
   for (const [rings, island] of [[inner, false], [inner, true], [outer, false]]) {
     for (const reach of rings) {
@@ -209,6 +211,24 @@ function tieSpot(graph, px, py) {
     }
   }
   return [];
+}
+
+// Nobody boards a ferry or a lift between its ends.
+const mayStep = (graph, e) => (graph.forward[e] < FAR || graph.backward[e] < FAR) && !(graph.flags[e] & ENDS_ONLY);
+
+// The one tie of an end of a passage: the nearest path on the ground.
+const PASSAGE_REACH_M = 50;
+
+function tieEnd(graph, px, py) {
+  const metreX = graph.scale[0][0] + graph.scale[0][1] * py, metreY = graph.scale[1][0] + graph.scale[1][1] * py;
+  const wide = [PASSAGE_REACH_M / metreX, PASSAGE_REACH_M / metreY];
+  let best = null;
+  within(graph.shapes, px - wide[0], py - wide[1], px + wide[0], py + wide[1], (e) => {
+    if (!mayStep(graph, e) || graph.flags[e] & RAISED) return;
+    const tie = nearestOn(graph, e, px, py, metreX, metreY);
+    if (tie.metres <= PASSAGE_REACH_M && (!best || tie.metres < best.metres)) best = tie;
+  });
+  return best ? [{ ...best, leg: Math.floor(best.metres / graph.speed / graph.per + 0.5) }] : [];
 }
 
 function nearestOn(graph, e, px, py, metreX, metreY) {

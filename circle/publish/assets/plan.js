@@ -39,7 +39,9 @@ function setServices(place, k, services) {
 
 function addPassage(place, from, to) {
   if (rounded(from).equals(rounded(to), 0)) return;
-  setEdits(place, { ...place.edits, passages: [...place.edits.passages, makePassage(place, from, to)] });
+  const passage = makePassage(place, from, to);
+  if (passage.ends.some((end) => !end.ties.length)) return tell(t("plan.no_path"));
+  setEdits(place, { ...place.edits, passages: [...place.edits.passages, passage] });
 }
 
 // The gate nearest to a spot: closed, or opened again.

@@ -193,13 +193,16 @@ function changeNetwork(graph, edits) {
     const place = graph.places + k;
     for (const tie of spot.ties) {
       const e = tie.edge;
-      // as one walks to the spot from either end, and from the spot to either end; residents' ways on both sides
+      // as one walks to the spot from either end, and from the spot to either end; over residents' ways only at the origin and the destination
       for (const [node, there, back] of [
         [graph.u[e], part(tie.share, graph.forward[e]), part(tie.share, graph.backward[e])],
         [graph.v[e], part(1 - tie.share, graph.backward[e]), part(1 - tie.share, graph.forward[e])],
       ]) {
-        if (there < FAR) join(place, startPlace(graph, e, node), tie.leg + there);
-        if (back < FAR) for (const from of new Set([startPlace(graph, e, node), goalPlace(graph, e, node)])) join(from, place, tie.leg + back);
+        const [own, open] = [graph.flags[e] & OWN, graph.flags[e] & OPEN];
+        if (there < FAR && open) join(place, node, tie.leg + there);
+        if (there < FAR && own) join(place, startPlace(graph, e, node), tie.leg + there);
+        if (back < FAR && open) join(node, place, tie.leg + back);
+        if (back < FAR && own) join(goalPlace(graph, e, node), place, tie.leg + back);
       }
     }
   });
