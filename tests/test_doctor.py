@@ -122,6 +122,16 @@ def test_islands_and_far_buildings_and_doubles_are_told(tmp_path):
     assert said["linkage.far"].ids[0] in set(said.report.places["id"])
 
 
+def test_paths_that_nearly_meet_are_told(tmp_path):
+    """A street ends three metres short of another one."""
+    town = sketch()
+    town.street((100, 60), (100, 3), highway="footway")
+    town.street((100, 60), (0, 60), (0, 0), highway="footway")
+    said = asked(town.write(tmp_path / "a.osm"))
+    assert said["network.near_miss"].count == 1
+    assert said["network.near_miss"].ids[0] in set(said.report.places["id"])
+
+
 def test_every_line_says_what_to_do_in_both_languages():
     for code, text in rule_of().checks.items():
         assert code.startswith("check.")

@@ -144,6 +144,17 @@ def area(path: Path) -> shapely.Geometry:
     return shapely.union_all(shapes)
 
 
+def asked_for(path: Path) -> str | None:
+    """What a fetch was asked for, as a boundary (`FILE:layer`): people in the rim around it are not the ones asked about.
+
+    None for a file that is no snapshot, and for one that was fetched without a rim.
+    """
+    if not is_snapshot(path):
+        return None
+    known = header(path)
+    return f"{path}:osm_area" if float(known.get("buffer_m") or 0) > 0 else None
+
+
 @contextmanager
 def as_osm(path: Path) -> Iterator[Path]:
     """The objects of a snapshot as a sorted `.osm.pbf`, for as long as the block lasts.
