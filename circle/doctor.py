@@ -13,20 +13,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from circle import rules, study
+from circle import rules, sources, study
 from circle.clock import Say
-from circle.errors import CircleError, RuleError
+from circle.errors import CircleError, Findings, RuleError
 from circle.options import Options
 from circle.projection import Plane
 from circle.result import Run
 from circle.rules.checks import SEVERITIES, doctor
 from circle.rules.loading import Label
+from circle.sources import layers
 from circle.summary import ATTRIBUTION
 from circle.units import limit_metres
 
@@ -103,7 +106,7 @@ def examine(asked: study.Study, *, today: datetime | None = None, say: Say | Non
         if bare is None or isinstance(trouble, RuleError):
             raise
         made = False
-        found.append(_own("check.blocked", 1, detail=str(trouble)))
+        found += [_own("check.blocked", 1, detail=text) for text in _blocked(asked, str(trouble))]
         run = study.perform(bare, say=say)
     found += _of_findings(run)
     found += _services(run)
@@ -120,6 +123,36 @@ def _without_own_data(asked: study.Study) -> study.Study | None:
         each.name for each in fields(Options) if each.name in OWN_DATA and getattr(asked.options, each.name) != getattr(plain, each.name)
     ]
     return replace(asked, options=replace(asked.options, **{name: getattr(plain, name) for name in given})) if given else None
+
+
+def _blocked(asked: study.Study, first: str) -> list[str]:
+    """What stops a run, for each of the planner's files that would stop it alone; where none would, the sentence that stopped it."""
+    services = [limit.service for limit in asked.standard.services]
+    place = sources.read(asked.source, services)
+    options = asked.options
+    said: list[str] = []
+    for name in ("zones", "buildings", "population", "facilities", "gates", "boundary"):
+        value = getattr(options, name)
+        for spec in value if isinstance(value, tuple) else (value,) if value else ():
+            only: dict[str, Any] = {name: (spec,) if isinstance(value, tuple) else spec}
+            alone = layers.Layers(
+                **only,
+                crs=_of_file(options.crs, "=", spec),
+                column=_of_file(options.column, ":", spec),
+                facilities_mode=options.facilities_mode if name == "facilities" else (),
+                population_unit=options.population_unit if name == "population" else None,
+            )
+            try:
+                layers.enrich(replace(place, findings=Findings()), alone, services)
+            except CircleError as trouble:
+                said.append(str(trouble))
+    return list(dict.fromkeys(said)) or [first]
+
+
+def _of_file(words: tuple[str, ...], mark: str, spec: str) -> tuple[str, ...]:
+    """Those of `FILE=word` or `FILE:word` that speak of this file, and those that speak of every file."""
+    own = Path(spec).name.rpartition(":")[0] if ":" in Path(spec).name else Path(spec).name
+    return tuple(word for word in words if not Path(word.rpartition(mark)[0]).suffix or Path(word.rpartition(mark)[0]).name == own)
 
 
 def _own(code: str, count: int, total: int = 0, ids: Iterable[str] = (), detail: str = "", severity: str | None = None) -> Trouble:

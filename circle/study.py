@@ -22,7 +22,7 @@ from circle.errors import Findings, RuleError
 from circle.options import Options
 from circle.result import Run, open_run
 from circle.scenario import load as load_scenario
-from circle.sources import elevation, layers, privacy
+from circle.sources import elevation, layers, privacy, snapshot
 from circle.standards import DEFAULT, Standard
 from circle.standards import load as load_standard
 
@@ -122,7 +122,7 @@ def _whole(study: Study, say: Say | None) -> Run:
     with _quick():
         with clock.stage("sources"):
             place = sources.read(study.source, services, progress=(lambda seen: say("sources", seen)) if say else None)
-            own = layers.enrich(place, _layers(study.options), services)
+            own = layers.enrich(place, _asked(study), services)
             place, true = own.place, own.place.buildings
             if study.options.public:
                 place = replace(place, buildings=privacy.blurred(place.buildings))
@@ -188,6 +188,15 @@ def _network(study: Study, place: sources.Place) -> network.Network:
 
 def _layers(options: Options) -> layers.Layers:
     return layers.Layers(**{each.name: getattr(options, each.name) for each in fields(layers.Layers)})
+
+
+def _asked(study: Study) -> layers.Layers:
+    """The planner's layers; where he says no boundary, a fetched place has the one that was asked for, without the rim around it."""
+    said = _layers(study.options)
+    asked = snapshot.asked_for(study.source)
+    if said.boundary is not None or asked is None:
+        return said
+    return replace(said, boundary=asked, crs=(*said.crs, f"{study.source.name}=WGS-84"))
 
 
 def _with_layers(record: dict[str, Any], own: layers.Enriched, options: Options) -> dict[str, Any]:

@@ -275,3 +275,22 @@ def test_files_that_are_no_snapshots_are_told_apart(snap, tmp_path):
         ended = one("run", file, "-o", tmp_path / "out", "--no-map", "-q")
         refused(ended, file)
         assert words in ended.complaint
+
+
+def test_people_in_the_rim_are_read_and_not_counted(tmp_path):
+    """Asked for 100 m around the western house: the eastern one, in the rim, has no row, and the shop there counts."""
+    town = Town()
+    town.street((0, 0), (500, 0))
+    town.offer("shop", 320, -6)
+    west, east = town.house(0, 6), town.house(330, 6)
+    source = town.write(tmp_path / "town.osm")
+    with Wire(source) as wire:
+        made = fetch.fetch(areas.around("0,0,100"), tmp_path / "town.gpkg", wire.client(None))
+    run = circle.run(made.path)
+    assert list(run.buildings["building"]) == [west]
+    assert run.buildings["minutes_shop"].iloc[0] == pytest.approx((6 + 320 + 6) / 1.2 / 60, abs=0.01)
+    assert run.summary["findings"]["tables.outside_boundary"] == 1
+    assert circle.run(source).buildings["building"].isin([west, east]).all()
+    whole = gpd.GeoDataFrame(geometry=[shapely.box(-0.005, -0.005, 0.005, 0.005)], crs=4326)
+    whole.to_file(tmp_path / "whole.geojson")
+    assert len(circle.run(made.path, boundary=str(tmp_path / "whole.geojson")).buildings) == 2  # what is said goes first

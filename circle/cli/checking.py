@@ -99,9 +99,9 @@ def _show(found: doctor.Report) -> None:
             f"[{COLOURS[one.severity]}]{WORDS[one.severity]}[/]", number, what, f"{escape(one.remedy.zh)}\n{escape(one.remedy.en)}"
         )
     console.print(table)
-    if not found.made:
-        blocked = next(one for one in found.troubles if one.code == "check.blocked")
-        tell(f"A run stops here: {blocked.detail}", console)
+    for one in found.troubles:
+        if one.code == "check.blocked":
+            tell(f"A run stops here 运行会停在这里: {one.detail}", console)
 
 
 def _short(text: str, most: int = 160) -> str:
