@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle import rules, sources, study
+from circle import extent, rules, sources, study
 from circle.clock import Say
 from circle.errors import CircleError, Findings, RuleError
 from circle.options import Options
@@ -30,6 +30,7 @@ from circle.result import Run
 from circle.rules.checks import SEVERITIES, doctor
 from circle.rules.loading import Label
 from circle.sources import layers
+from circle.sources.crs_guess import on_plane
 from circle.summary import ATTRIBUTION
 from circle.units import limit_metres
 
@@ -220,12 +221,9 @@ def _edge(run: Run) -> list[Trouble]:
     plane = Plane((west + east) / 2, (south + north) / 2)
     speed = float(run.record["walker"]["speed_m_per_s"])
     reach = max(limit_metres(limit.limit_min, speed) for limit in run.standard.services)
-    x0, y0, x1, y1 = shapely.bounds(run.buildings.geometry.to_numpy()).T
-    corner_x, corner_y = plane.forward(np.asarray([west, east]), np.asarray([south, north]))
-    left, low = plane.forward(x0, y0)
-    right, high = plane.forward(x1, y1)
-    inward = np.minimum.reduce([left - corner_x[0], corner_x[1] - right, low - corner_y[0], corner_y[1] - high])
-    metres = inward / plane.units_per_metre(low)
+    streets = plane.forward(*shapely.get_coordinates(run.nodes.geometry.to_numpy()).T) if run.summary["extent_from"] == "data" else None
+    homes = on_plane(run.buildings.geometry.to_numpy(), plane)
+    metres = extent.metres_to_edge(homes, plane, (west, south, east, north), streets)
     near = counted & (metres < reach)
     if not near.any():
         return []

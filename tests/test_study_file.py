@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -90,6 +91,12 @@ def test_every_option_has_its_place_and_is_explained_in_both_languages(tmp_path)
     for name, _, how in told():
         assert (f"# {name} = " in text) == how.in_file, name
         assert (how.help in text) == how.in_file, name
+
+
+def test_every_option_that_names_a_file_is_relative_to_the_study():
+    """An option whose help speaks of a file is marked as one, unless it only names a file in passing (`FILE=SYSTEM`)."""
+    named = {name for name, kind, how in told() if re.search(r"\bfile\b|FILE", how.help) and Path not in get_args(kind)}
+    assert named - {name for name, _, how in told() if how.file} == {"crs", "column"}
 
 
 WRONG = [
