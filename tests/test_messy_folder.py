@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import openpyxl
@@ -16,9 +13,11 @@ import pytest
 from messy import SECRETS, make
 
 import circle
-from circle import siting, sources, verify
+from circle import doctor, siting, sources, verify
 from circle.errors import CircleError
+from circle.options import Options
 from circle.sources import layers
+from circle.study import Study
 
 SERVICES = ["shop", "market", "bus_stop", "service_centre", "clinic"]
 
@@ -212,32 +211,16 @@ def test_public_files_hold_nothing_below_five(extract, folder, tmp_path):
     assert run.record["public"] == {"least": 5, "counted_as": 2.5}
 
 
-def test_from_init_to_the_map(extract, folder, tmp_path):
-    """The folder as it lies; `circle init` says what is for what, the planner adds the systems of two lists, and the study runs."""
-    from commands import one
-
-    there = tmp_path / "研究"
-    shutil.copytree(folder.path(""), there)
-    shutil.copy(extract, there / "yizhuang.osm.pbf")
-    told = one("init", there)
-    assert told.status == 0, told
-    text = (there / "study.toml").read_text(encoding="utf-8")
-    for option, files in words(folder).items():
-        for file in files if isinstance(files, tuple) else (files,):
-            if option in {"buildings", "facilities", "zones", "boundary"}:
-                line = next(line for line in text.splitlines() if line.startswith(f"{option} = "))
-                assert Path(file).name in line
-    checked = one("check", there / "study.toml", "--report", tmp_path / "check.xlsx")
-    assert checked.status == 1  # a run would stop: the report says why, and what to write
-    for option in ("--crs 诊所.csv=BD-09", "--crs 商店.csv=GCJ-02"):  # both at once, not one after the other
-        assert option in checked.out
-    stopped = one("run", there / "study.toml", "-o", tmp_path / "out")
-    assert stopped.status == 2
-    assert "--crs 商店.csv=GCJ-02" in stopped.complaint
-    said = 'crs = ["诊所.csv=BD-09", "商店.csv=GCJ-02", "研究范围.geojson=WGS-84"]\n'
-    (there / "study.toml").write_text(re.sub(r"(?m)^# crs = .*\n", said, text), encoding="utf-8")
-    checked = one("check", there / "study.toml", "-q")
-    assert checked.status == 0, checked
-    ran = one("run", there / "study.toml", "-o", tmp_path / "out", "-q")
-    assert (ran.status, ran.out) == (0, ""), ran
-    assert (tmp_path / "out" / "map.html").stat().st_size > 100_000
+def test_the_doctor_tells_every_layer_that_would_stop_a_run(extract, folder):
+    """Both lists at once, not one after the other; and with their systems said, a run goes through."""
+    said = words(folder)
+    blind = doctor.examine(Study.of(extract, options=Options(**{**said, "crs": ("研究范围.geojson=WGS-84",)})))
+    stops = [trouble.detail for trouble in blind.troubles if trouble.code == "check.blocked"]
+    assert not blind.made
+    assert blind.worst == "error"
+    assert len(stops) == 2
+    assert "--crs 诊所.csv=BD-09" in stops[1]
+    assert "--crs 商店.csv=GCJ-02" in stops[0]
+    seen = doctor.examine(Study.of(extract, options=Options(**said)))
+    assert seen.made
+    assert "check.blocked" not in {trouble.code for trouble in seen.troubles}
