@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from town import Town
 
+from circle import rules
+
 GRID = 70.0
 CLOSE_S = 1e-3  # a new junction cuts an edge in two; shares of its length are equal to a tenth of a millimetre
 QUICK = settings(
@@ -100,7 +102,7 @@ def plans(draw: st.DrawFn, kinds: tuple[str, ...] = ("street", "street", "street
     )
 
 
-def seconds(town: Town, walker: str = "adult") -> np.ndarray:
+def seconds(town: Town, walker: str | rules.Walker = "adult") -> np.ndarray:
     """Seconds of all houses, in the order in which they were drawn."""
     found = town.measure(walker=walker).seconds
     return np.asarray([found[f"way/{number}"] for number, _, _ in town.homes])
