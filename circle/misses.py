@@ -66,14 +66,16 @@ def find(
     gap = shapely.length(gaps) / units[end]
     near = gap <= rule["across_m"]
     end, hit, gaps, gap = end[near], hit[near], gaps[near], gap[near]
-    between = _between(points[end], _sight(lines[mine[end]], points[end], gaps, units[end]), units[end], walls, buildings)
-    stands = between >= 0
     tips = np.isin(_node_at(edges, lines, hit, gaps), loose)
-    stands &= (between == 0) | tips
-    kept = (stands | ((between == -1) & (gap <= rule["open_m"]))) & (gap > 0)
+    asked = (gap > 0) & ((gap <= rule["open_m"]) | tips | (walls is not None))
+    end, hit, gaps, gap, tips = end[asked], hit[asked], gaps[asked], gap[asked], tips[asked]
+    from_u = edges["u_index"].to_numpy()[mine[end]] == loose[end]
+    between = _between(points[end], _sight(lines[mine[end]], gaps, units[end], from_u), units[end], walls, buildings)
+    stands = (between == 0) | ((between > 0) & tips)
+    kept = stands | ((between == -1) & (gap <= rule["open_m"]))
     end, hit, gaps, gap, between = end[kept], hit[kept], gaps[kept], gap[kept], between[kept]
-    there = shapely.line_locate_point(lines[hit], shapely.get_point(gaps, -1), normalized=True)
-    around = _around(edges, lines, plane, (loose[end], hit, there))
+    there = shapely.line_locate_point(lines[hit], shapely.points(shapely.get_coordinates(gaps)[1::2]), normalized=True)
+    around = _around(nodes, edges, lines, plane, (loose[end], hit, there))
     far = np.flatnonzero(around >= np.maximum(rule["around_m"], rule["around_times"] * gap))
     far = far[np.lexsort((hit[far], gap[far], end[far]))]
     far = far[np.r_[True, end[far][1:] != end[far][:-1]]] if len(far) else far
@@ -83,7 +85,7 @@ def find(
 
 def _node_at(edges: pd.DataFrame, lines: Shapes, hit: Ints, gaps: Shapes) -> Ints:
     """The node at which each gap meets the other edge, or −1 in the middle of it."""
-    share = shapely.line_locate_point(lines[hit], shapely.get_point(gaps, -1), normalized=True)
+    share = shapely.line_locate_point(lines[hit], shapely.points(shapely.get_coordinates(gaps)[1::2]), normalized=True)
     u, v, length = (edges[name].to_numpy()[hit] for name in ("u_index", "v_index", "length_m"))
     return np.where(share * length <= SAME_M, u, np.where((1 - share) * length <= SAME_M, v, -1))
 
@@ -101,12 +103,11 @@ def _loose(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Ints, Ints]:
     return loose, edge[loose]
 
 
-def _sight(own: Shapes, points: Shapes, gaps: Shapes, units: Floats) -> Shapes:
+def _sight(own: Shapes, gaps: Shapes, units: Floats, from_u: Bools) -> Shapes:
     """Straight lines from a little before each loose end, on its own path, to the far side of the gap."""
-    starts_there = shapely.distance(shapely.get_point(own, 0), points) <= shapely.distance(shapely.get_point(own, -1), points)
     back = np.minimum(BACK_M * units, shapely.length(own) / 2)
-    begin = shapely.line_interpolate_point(own, np.where(starts_there, back, shapely.length(own) - back))
-    ends = np.stack([shapely.get_coordinates(begin), shapely.get_coordinates(shapely.get_point(gaps, -1))], axis=1)
+    begin = shapely.line_interpolate_point(own, np.where(from_u, back, shapely.length(own) - back))
+    ends = np.stack([shapely.get_coordinates(begin), shapely.get_coordinates(gaps)[1::2]], axis=1)
     return np.asarray(shapely.linestrings(ends)) if len(ends) else gaps
 
 
@@ -126,7 +127,7 @@ def _between(points: Shapes, gaps: Shapes, units: Floats, walls: Shapes | None, 
     return out
 
 
-def _around(edges: pd.DataFrame, lines: Shapes, plane: Plane, pairs: tuple[Ints, Ints, Floats]) -> Floats:
+def _around(nodes: pd.DataFrame, edges: pd.DataFrame, lines: Shapes, plane: Plane, pairs: tuple[Ints, Ints, Floats]) -> Floats:
     """Metres to walk from each loose end to a place on another edge (a share of its line); `inf` beyond what is looked for."""
     node, hit, share = pairs
     if not len(node):
@@ -135,28 +136,20 @@ def _around(edges: pd.DataFrame, lines: Shapes, plane: Plane, pairs: tuple[Ints,
     u, v, length = (edges[name].to_numpy() for name in ("u_index", "v_index", "length_m"))
     cost = np.where(_passable(edges), length, np.inf)
     starts, patch = np.unique(node, return_inverse=True)
-    spot = _spots(edges, lines, starts)
-    margin = rule["look_m"] * plane.units_per_metre(spot[:, 1])
-    boxes = shapely.box(spot[:, 0] - margin, spot[:, 1] - margin, spot[:, 0] + margin, spot[:, 1] + margin)
+    x, y = plane.forward(nodes["lon"].to_numpy()[starts], nodes["lat"].to_numpy()[starts])
+    margin = rule["look_m"] * plane.units_per_metre(y)
+    boxes = shapely.box(x - margin, y - margin, x + margin, y + margin)
     asked = (np.r_[patch, patch], np.r_[u[hit], v[hit]])
     found = patches.distances((u, v, cost), shapely.STRtree(lines), boxes, starts, asked, limit=2 * rule["look_m"])
     half = len(node)
     return np.asarray(np.minimum(found[:half] + share * length[hit], found[half:] + (1 - share) * length[hit]))
 
 
-def _spots(edges: pd.DataFrame, lines: Shapes, nodes: Ints) -> Floats:
-    """Plane coordinates of nodes, from the ends of edges."""
-    place = np.zeros((int(max(edges["u_index"].max(), edges["v_index"].max())) + 1, 2))
-    for name, point in (("u_index", 0), ("v_index", -1)):
-        place[edges[name].to_numpy()] = shapely.get_coordinates(shapely.get_point(lines, point))
-    return np.asarray(place[nodes])
-
-
 def _table(
     nodes: pd.DataFrame, edges: pd.DataFrame, lines: Shapes, plane: Plane, found: tuple[Ints, Ints, Ints, Shapes, Floats, Ints, Floats]
 ) -> gpd.GeoDataFrame:
     node, mine, hit, gaps, gap, between, around = found
-    share = shapely.line_locate_point(lines[hit], shapely.get_point(gaps, -1), normalized=True)
+    share = shapely.line_locate_point(lines[hit], shapely.points(shapely.get_coordinates(gaps)[1::2]), normalized=True)
     length = edges["length_m"].to_numpy()[hit]
     at = _node_at(edges, lines, hit, gaps)
     loose = np.isin(at, _loose(nodes, edges)[0])
