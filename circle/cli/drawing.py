@@ -17,6 +17,9 @@ from circle.cli.talk import progress, tell
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("map", epilog="Example:  circle map out/place")(draw_map)
+    app.command(
+        "poster", epilog="Examples:  circle poster out/place -o plan.pdf   ·   circle poster out/place -o plan.pdf --paper A4 --portrait"
+    )(draw_poster)
 
 
 def draw_map(folder: Annotated[Path, typer.Argument(help="Folder of a run. 运行结果文件夹", show_default=False)]) -> None:
@@ -33,3 +36,19 @@ def draw_map(folder: Annotated[Path, typer.Argument(help="Folder of a run. 运�
         say("layers", None)
         layers.write(folder)
     tell(f"map 地图: {drawn}")
+
+
+def draw_poster(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run. 运行结果文件夹", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="PDF file to write. 输出文件")] = Path("plan.pdf"),
+    paper: Annotated[str, typer.Option(help="A3 or A4. 纸张")] = "A3",
+    portrait: Annotated[bool, typer.Option("--portrait", help="Upright instead of landscape. 纵向")] = False,
+    font: Annotated[Path | None, typer.Option(help="A font file with Chinese characters. 中文字体文件", show_default=False)] = None,
+) -> None:
+    """Draw a sheet to hang up: map, legend, shares, the worst gaps, as a PDF. 绘制挂图（PDF）。"""
+    from circle.publish import poster
+
+    with progress() as say:
+        say("page", None)
+        drawn = poster.build(folder, out, paper=paper, portrait=portrait, font=font)
+    tell(f"poster 挂图: {drawn}")

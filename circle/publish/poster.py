@@ -1,0 +1,233 @@
+"""The poster: one sheet to hang up, with map, legend, shares and the worst gaps, as a vector PDF.
+
+Takes: the folder of a run, a paper size, a font with Chinese characters.   Gives: a PDF; the same run gives the same bytes.
+Never: computes a minute or a share, or reads a name as markup: a dollar sign is a dollar sign.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from circle.errors import OutputError
+from circle.publish.saved import Saved, open_run, whole_or_not_at_all
+from circle.publish.sheets import PALETTE
+from circle.publish.wording import both, clean, head, note, word
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PAPERS_MM = {"A3": (420.0, 297.0), "A4": (297.0, 210.0)}
+FAMILIES = (
+    "Noto Sans CJK SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Noto Sans CJK JP",
+    "Noto Sans SC", "Microsoft YaHei", "SimHei", "SimSun", "PingFang SC", "Hiragino Sans GB", "STHeiti", "Arial Unicode MS",
+    "Droid Sans Fallback",
+)  # fmt: skip
+GROUND = {"water": "#cfe3f0", "green": "#e1edd5", "park": "#e1edd5", "railway": "#8f8f8f", "barrier": "#8a7a66"}
+COLOURS = (PALETTE[1], PALETTE[2], PALETTE[3], PALETTE[4])  # none, one, two or three, more services missed
+MISSED = ("0", "1", "2–3", "4+")
+UNKNOWN = "#ffffff"
+LISTED = 18
+MARGIN = 0.06  # around the buildings, as a share of their width
+METRES_PER_DEGREE = 111_320.0
+
+
+def build(run_folder: Path, out: Path, *, paper: str = "A3", portrait: bool = False, font: Path | None = None) -> Path:
+    """Draw the poster of a saved run and say where it lies.
+
+    Parameters
+    ----------
+    paper
+        `A3` or `A4`, landscape unless `portrait`.
+    font
+        A font file with Chinese characters; where none is given, one of the system's is taken.
+
+    Raises
+    ------
+    OutputError
+        matplotlib is not installed, no font with Chinese characters is found, or the file cannot be written; says what to do.
+    SourceError
+        The folder is not that of a finished run.
+    """
+    try:
+        import matplotlib as mpl  # noqa: PLC0415 - only a poster needs it
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError as error:
+        raise OutputError(
+            "The poster is drawn by matplotlib, which is not installed. Install it with: pip install 'circle[poster]'"
+        ) from error
+    if paper not in PAPERS_MM:
+        raise OutputError(f"There is no paper “{paper}” to draw on. Choose one of: {', '.join(PAPERS_MM)}.")
+    run = open_run(Path(run_folder))
+    family = _family(font)
+    size = PAPERS_MM[paper][:: -1 if portrait else 1]
+    target = Path(out)
+    with mpl.rc_context(
+        {"font.family": [family, "DejaVu Sans"], "pdf.fonttype": 42, "text.parse_math": False, "axes.unicode_minus": False}
+    ):
+        figure = Figure(figsize=(size[0] / 25.4, size[1] / 25.4))
+        _draw(figure, run, scale=size[0] / 420 if not portrait else size[1] / 420, portrait=portrait)
+        with whole_or_not_at_all(target) as part:
+            figure.savefig(part, format="pdf", metadata={"CreationDate": None, "Producer": None, "Creator": "circle", "Title": run.place})
+    return target
+
+
+def _family(font: Path | None) -> str:
+    """A family with Chinese characters: of the file that was given, or the first that the system has."""
+    from matplotlib import font_manager  # noqa: PLC0415
+
+    if font is not None:
+        try:
+            font_manager.fontManager.addfont(str(font))
+            return str(font_manager.FontProperties(fname=str(font)).get_name())
+        except (OSError, RuntimeError) as error:
+            raise OutputError(f"{font} cannot be used as a font ({error}). Give a .ttf, .otf or .ttc file with --font.") from error
+    known = {entry.name for entry in font_manager.fontManager.ttflist}
+    found = next((name for name in FAMILIES if name in known), None)
+    if found is None:
+        raise OutputError(
+            "No font with Chinese characters is on this machine. "
+            "Install one (Debian: apt-get install fonts-wqy-microhei), or name a file with --font."
+        )
+    return found
+
+
+def _draw(figure: Figure, run: Saved, *, scale: float, portrait: bool) -> None:
+    boxes = (
+        {"map": (0.03, 0.40, 0.94, 0.50), "side": (0.03, 0.05, 0.94, 0.33)}
+        if portrait
+        else {"map": (0.02, 0.06, 0.64, 0.83), "side": (0.68, 0.06, 0.30, 0.83)}
+    )
+    figure.text(0.02, 0.965, f"{run.place} · {run.standard.title.zh}", fontsize=26 * scale, va="top", color=PALETTE[0])
+    figure.text(0.02, 0.918, run.standard.title.en, fontsize=13 * scale, va="top", color="#555555")
+    _map(figure.add_axes(boxes["map"]), run, scale)
+    side = figure.add_axes(boxes["side"])
+    side.set_axis_off()
+    side.set(xlim=(0, 1), ylim=(0, 1))
+    _side(side, run, scale)
+    figure.text(0.02, 0.02, run.attribution, fontsize=8 * scale, color="#333333")
+    figure.text(0.98, 0.02, "审图号：____________________", fontsize=9 * scale, ha="right", color="#333333")
+
+
+def _map(axes: Axes, run: Saved, scale: float) -> None:
+    buildings = run.map("buildings")
+    middle = float(shapely.total_bounds(buildings.geometry.to_numpy())[[1, 3]].mean())
+    ground = run.map("background")
+    for kind, colour in GROUND.items():
+        part = ground[ground["kind"].astype(str) == kind]
+        if len(part):
+            part.plot(ax=axes, color=colour, linewidth=0.6 * scale, zorder=1, aspect=None)
+    run.map("edges").plot(ax=axes, color="#c9c9c9", linewidth=0.5 * scale, zorder=2, aspect=None)
+    for row, colour in enumerate(COLOURS):
+        part = buildings[_classes(buildings) == row]
+        if len(part):
+            part.plot(ax=axes, color=colour, edgecolor="#444444", linewidth=0.2 * scale, zorder=3, aspect=None)
+    part = buildings[_classes(buildings) == len(COLOURS)]
+    if len(part):
+        part.plot(ax=axes, color=UNKNOWN, edgecolor="#777777", hatch="////", linewidth=0.2 * scale, zorder=3, aspect=None)
+    spots = run.map("facilities").geometry.representative_point()
+    axes.plot(
+        spots.x, spots.y, "o", color="#111111", markersize=3.2 * scale, markeredgecolor="white", markeredgewidth=0.5 * scale, zorder=4
+    )
+    axes.set_aspect(1 / np.cos(np.radians(middle)))
+    axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
+    west, south, east, north = shapely.total_bounds(buildings.geometry.to_numpy())
+    wide, high = (east - west) * MARGIN, (north - south) * MARGIN
+    west, south, east, north = west - wide, south - high, east + wide, north + high
+    axes.set(xlim=(west, east), ylim=(south, north))
+    _scale_bar(axes, (west, south, east, north), middle, scale)
+
+
+def _classes(buildings: gpd.GeoDataFrame) -> np.ndarray:
+    missed = buildings["gaps"].to_numpy()
+    row = np.digitize(missed, [1, 2, 4])
+    return np.where((missed == 0) & (buildings["verdict"].astype(str) == "unmapped").to_numpy(), len(COLOURS), row)
+
+
+def _scale_bar(axes: Axes, box: tuple[float, float, float, float], latitude: float, scale: float) -> None:
+    west, south, east, north = box
+    per_degree = METRES_PER_DEGREE * np.cos(np.radians(latitude))
+    wide = (east - west) * per_degree
+    metres = max((step for step in (50, 100, 200, 500, 1000, 2000, 5000, 10_000) if step <= wide / 4), default=50)
+    x, y = west + (east - west) * 0.03, south + (north - south) * 0.03
+    axes.plot([x, x + metres / per_degree], [y, y], color="black", linewidth=3 * scale, solid_capstyle="butt", zorder=6)
+    axes.text(x, y + (north - south) * 0.012, f"{metres:,} m", fontsize=10 * scale, zorder=6)
+    arrow = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.5 * scale}
+    tip = (west + (east - west) * 0.97, north - (north - south) * 0.03)
+    axes.annotate("", tip, (tip[0], tip[1] - (north - south) * 0.07), arrowprops=arrow, zorder=6)
+    axes.text(tip[0], tip[1] - (north - south) * 0.10, "N 北", fontsize=10 * scale, ha="center", zorder=6)
+
+
+def _side(axes: Axes, run: Saved, scale: float) -> None:
+    y = 1.0
+
+    def line(text: str, size: float = 9.0, *, gap: float = 0.021, **style: Any) -> None:
+        nonlocal y
+        axes.text(style.pop("x", 0.0), y, text, fontsize=size * scale, va="top", **style)
+        y -= gap
+
+    def part(title: str) -> None:
+        nonlocal y
+        y -= 0.012
+        line(title, 12, gap=0.032, color=PALETTE[0])
+
+    part("超出限时的服务项数 / Services beyond their limit")
+    for colour, text in (*zip(COLOURS, MISSED, strict=True), (UNKNOWN, word("verdict", "unmapped"))):
+        axes.add_patch(_patch((0.0, y - 0.016), colour, hatched=colour == UNKNOWN))
+        line(text, x=0.07, gap=0.024)
+    part("达标率（有人居住的建筑） / Shares, homes only")
+    shares = run.summary["shares"]
+    for key, label in {**run.labels, "all": head("all")}.items():
+        block = shares[key]
+        limit = f" ≤ {block['limit_min']:.3g} min" if key != "all" else ""
+        told = [_percent(block[unit]["share_met"]) for unit in ("buildings", "households")]
+        axes.text(0.72, y, told[0], fontsize=9 * scale, va="top", ha="right")
+        axes.text(0.98, y, told[1], fontsize=9 * scale, va="top", ha="right")
+        line(f"{label}{limit}")
+    axes.text(0.72, y, "栋 buildings", fontsize=7.5 * scale, va="top", ha="right", color="#555555")
+    axes.text(0.98, y, "户 households", fontsize=7.5 * scale, va="top", ha="right", color="#555555")
+    y -= 0.02
+    part("有短板的住宅（户数） / Homes with gaps, by households")
+    worst = _worst(run.table("buildings"))
+    for name, missed, households in worst:
+        axes.text(0.98, y, f"{missed} × · {households:,.0f} 户", fontsize=8.5 * scale, va="top", ha="right")
+        line(name, 8.5, gap=0.019)
+    if not worst:
+        line("—")
+    part(head("data_date"))
+    walker = run.record["walker"]
+    spoken = {"zh": clean(walker["label"]["zh"]), "en": clean(walker["label"]["en"]), "speed": walker["speed_m_per_s"]}
+    line((run.data_date or "")[:10] or head("unknown"))
+    line(note("walker", **spoken), 8)
+    line(f"{both(run.standard.title)}", 8)
+    line(_short(clean(run.standard.source), 70), 7, color="#555555")
+    line(f"circle {clean(str(run.record['circle']))}", 7, color="#555555")
+
+
+def _patch(corner: tuple[float, float], colour: str, *, hatched: bool) -> Any:
+    from matplotlib.patches import Rectangle  # noqa: PLC0415
+
+    return Rectangle(corner, 0.05, 0.017, facecolor=colour, edgecolor="#444444", linewidth=0.5, hatch="////" if hatched else None)
+
+
+def _worst(buildings: pd.DataFrame) -> list[tuple[str, int, float]]:
+    """Homes with gaps, most households first."""
+    lived = buildings[buildings["residential"] & (buildings["gaps"] > 0)]
+    lived = lived.sort_values(["households", "gaps", "building"], ascending=[False, False, True]).head(LISTED)
+    names = [_short(clean(str(name or "")) or clean(str(one)), 28) for name, one in zip(lived["name"], lived["building"], strict=True)]
+    return list(zip(names, lived["gaps"].astype(int).tolist(), lived["households"].astype(float).tolist(), strict=True))
+
+
+def _short(text: str, most: int) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _percent(share: float | None) -> str:
+    return "—" if share is None else f"{share:.1%}"
