@@ -213,6 +213,10 @@ def test_gates_by_id(tmp_path):
     assert found == {"node/101": "residents", "node/7": "all", "node/8": "nobody"}
     assert findings.counts() == {"tables.odd_value": 1}
     assert len(readings) == 1
+    out = enrich(town(), gates=(spec,))
+    assert out.gates == found
+    used = hasattr(out.place, "enclosure")
+    assert used or out.place.findings.counts()["tables.gates_unused"] == 1  # never read and passed over in silence
 
 
 @pytest.mark.parametrize("unit", ["count", "per_ha"])

@@ -94,6 +94,8 @@ def enrich(place: Place, layers: Layers, services: Collection[str]) -> Enriched:
     for spec in layers.facilities:
         _facilities(out, spec, mode, services, (said, ground))
     out.gates, readings = passages(layers, place.findings)
+    if out.gates and not hasattr(place, "enclosure"):  # said aloud: an option that does nothing would be a silent error
+        place.findings.add("tables.gates_unused", ", ".join(Path(spec).name for spec in layers.gates), f"{len(out.gates)} gates")
     for reading in readings:
         out.understood.append({"file": reading.sheet.label, "use": "gates", "crs": "", **reading.as_dict()})
         out.sentences.append(reading.sentence())
