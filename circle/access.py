@@ -27,6 +27,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from circle.linkage import Links
+from circle.sight import CROSSING, Seen
 from circle.units import seconds
 
 Floats = NDArray[np.float64]
@@ -218,10 +219,22 @@ class Access:
     runner_up_s: Floats
 
 
-def measure(graph: Graph, buildings: Links, count: int, facilities: Links, reach: Reach, speed_m_per_s: float) -> Access:
+def measure(
+    graph: Graph,
+    buildings: Links,
+    count: int,
+    facilities: Links,
+    reach: Reach,
+    speed_m_per_s: float,
+    seen: Seen | None = None,
+    runner_up_to_s: float = np.inf,
+) -> Access:
     """Seconds from each of `count` buildings, through the best of its links.
 
-    Contract: does not change its inputs; adding a link, a facility or an edge never raises a value.
+    With `seen` (of these links), only through links whose leg crosses nothing; a leg is tested when a building would take it. The runner-up
+    is tested where a building needs at most `runner_up_to_s` seconds: beyond that nobody asks.
+
+    Contract: does not change its inputs (but `seen` learns); adding a link, a facility or an edge never raises a value.
     """
     to_u, to_v = graph.towards(buildings)
     u, v = graph.start_u[buildings.edge], graph.start_v[buildings.edge]
@@ -237,16 +250,40 @@ def measure(graph: Graph, buildings: Links, count: int, facilities: Links, reach
         return out
     begin = np.flatnonzero(np.r_[True, buildings.row[1:] != buildings.row[:-1]])
     owner = buildings.row[begin]
-    least = np.minimum.reduceat(total, begin)
     size = np.diff(np.r_[begin, len(total)])
-    position = np.where(total == np.repeat(least, size), np.arange(len(total)), len(total))
-    taken = np.minimum.reduceat(position, begin)
+    taken = _taken(total, begin, size, np.arange(len(begin)), seen)
+    least = total[taken]
     out.seconds[owner] = least
     out.link[owner] = taken
     out.facility[owner] = np.where(np.isfinite(least), goal[taken], NONE)
     total[taken] = np.inf
+    asked = np.flatnonzero(least <= runner_up_to_s)
     out.runner_up_s[owner] = np.minimum.reduceat(total, begin)
+    out.runner_up_s[owner[asked]] = total[_taken(total, begin, size, asked, seen)]
     return out
+
+
+def _taken(total: Floats, begin: Ints, size: Ints, groups: Ints, seen: Seen | None) -> Ints:
+    """The least link of each of `groups` that may be taken. `total` of links that turn out to cross something becomes infinite."""
+    out = np.empty(len(begin), dtype=np.intp)
+    todo = groups
+    if seen is not None:
+        total[seen.state == CROSSING] = np.inf
+    while len(todo):
+        many = size[todo]
+        first = np.cumsum(many) - many
+        rows = np.repeat(begin[todo] - first, many) + np.arange(many.sum())
+        cost = total[rows]
+        least = np.minimum.reduceat(cost, first)
+        place = np.where(cost == np.repeat(least, many), np.arange(len(rows)), len(rows))
+        out[todo] = rows[np.minimum.reduceat(place, first)]
+        if seen is None:
+            break
+        tried = out[todo][np.isfinite(least)]
+        seen.test(tried)
+        total[tried[seen.state[tried] == CROSSING]] = np.inf
+        todo = todo[(seen.state[out[todo]] == CROSSING) & np.isfinite(least)]
+    return out[groups]
 
 
 def same_edge(graph: Graph, buildings: Links, facilities: Links, speed_m_per_s: float) -> tuple[Floats, Ints]:

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from circle.errors import OutputError, SourceError
 
-GEO_TABLES = ("buildings", "facilities", "nodes", "edges", "zones", "background", "doors")
+GEO_TABLES = ("buildings", "facilities", "nodes", "edges", "zones", "background", "doors", "barriers", "gates", "compounds")
 PLAIN_TABLES = ("links", "findings")
 RECORDS = ("summary", "run")
 MARK = "run.json"  # a folder that holds it is a run's, and may be replaced by a newer one

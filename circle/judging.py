@@ -15,13 +15,13 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from circle import access, gaps, linkage, schema, summary
+from circle import access, gaps, linkage, schema, sight, summary
 from circle.clock import Clock
 from circle.errors import Findings
 from circle.extent import metres_to_edge
 from circle.projection import Plane
 from circle.standards import Limit, Standard
-from circle.units import minutes
+from circle.units import limit_seconds, minutes
 
 Ints = NDArray[np.intp]
 Shapes = NDArray[np.object_]
@@ -31,7 +31,10 @@ Extent = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a judgement rests on: `mine` and `theirs` are links of buildings and facilities, `goals` the facilities' doors or outlines."""
+    """What a judgement rests on: `mine` and `theirs` are links of buildings and facilities, `goals` the facilities' doors or outlines.
+
+    `seen` knows which of `mine` cross a wall or a house, and tests them as they are taken; without it their flags say what is known.
+    """
 
     facilities: pd.DataFrame
     graph: access.Graph
@@ -40,6 +43,7 @@ class Case:
     setting: gaps.Setting
     goals: Shapes
     speed_m_per_s: float
+    seen: sight.Seen | None = None
 
 
 def columns(case: Case, services: Iterable[Limit], findings: Findings, clock: Clock) -> list[pd.DataFrame]:
@@ -54,11 +58,23 @@ def columns(case: Case, services: Iterable[Limit], findings: Findings, clock: Cl
             offered = only(case.theirs, rows)
             visitors = case.facilities["visitors"].to_numpy(dtype=bool)[rows]
             reach = access.search(case.graph, offered, len(rows), speed, visitors)
-            walk = access.measure(case.graph, case.mine, len(case.setting.starts), offered, reach, speed)
+            ask_s = limit_seconds(limit.limit_min) + gaps.TOLERANCE_S
+            walk = access.measure(case.graph, case.mine, len(case.setting.starts), offered, reach, speed, case.seen, ask_s)
         with clock.stage("gaps"):
             made.append(_walks(limit.service, walk, case.facilities["facility"].to_numpy()[rows], case.mine))
-            made.append(gaps.judge(limit, walk, case.goals[rows], case.setting, speed))
+            made.append(_doubted(limit.service, gaps.judge(limit, walk, case.goals[rows], case.setting, speed), walk, case, offered))
     return made
+
+
+def _doubted(service: str, verdicts: pd.DataFrame, walk: access.Access, case: Case, offered: linkage.Links) -> pd.DataFrame:
+    """Verdicts that rest on a leg through a wall, of the building or of the facility, are fragile."""
+    through = linkage.FLAGS.index("crossing")
+    crossing = case.mine.flag == through if case.seen is None else case.seen.state == sight.ALLOWED
+    doubtful = (walk.link >= 0) & crossing[walk.link] if len(crossing) else np.zeros(len(walk.link), dtype=bool)
+    behind = np.unique(offered.row[offered.flag == through])
+    doubtful |= np.isin(walk.facility, behind)
+    told = verdicts[f"verdict_{service}"].isin(["met", "gap"]).to_numpy()
+    return verdicts.assign(**{f"fragile_{service}": verdicts[f"fragile_{service}"].to_numpy() | (doubtful & told)})
 
 
 def judged(buildings: gpd.GeoDataFrame, columns: list[pd.DataFrame], standard: Standard) -> gpd.GeoDataFrame:

@@ -24,14 +24,16 @@ from numpy.typing import NDArray
 from circle import rules, schema
 from circle.chunks import side_by_side
 from circle.network import Network
+from circle.passages import GATE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Shapes = NDArray[np.object_]
 
 KINDS = ("building", "facility", "candidate")
-FLAGS = ("", "far", "island")
+FLAGS = ("", "far", "island", "crossing")
 AT_NODE_M = 1e-6
+_COLUMNS = ("row", "edge", "offset_m", "leg_m", "start_x", "start_y", "flag")
 STRETCH_M = 5.0
 
 
@@ -166,7 +168,7 @@ def link(shapes: Shapes, network: Network, *, every: bool = False) -> Links:
 def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     """Links of shapes that are one point, line or area each."""
     rule = rules.settings("linkage")
-    passable = np.isfinite(np.minimum(network.edges["seconds_forward"].to_numpy(), network.edges["seconds_backward"].to_numpy()))
+    passable = _usable(network)
     island = network.edges["island"].to_numpy()
     lines = network.lines
     passable &= network.edges["midway"].to_numpy()
@@ -209,14 +211,39 @@ def _on_deck(links: Links, shapes: Shapes, lines: Shapes, above: tuple[Ints, sha
     return more.take((deck < ground)[more.row])
 
 
+def wider(shapes: Shapes, rows: Ints, network: Network, reach_m: float) -> Links:
+    """All links of some shapes to connected edges within `reach_m`, however many: for those that cannot see the nearest ones."""
+    edges = np.flatnonzero(_usable(network) & ~network.edges["island"].to_numpy())
+    if not len(edges) or not len(rows):
+        return _joined([])
+    doors, owner = shapely.get_parts(shapes[rows], return_index=True)
+    several = shapely.get_type_id(shapes[rows]) == shapely.GeometryType.MULTIPOINT
+    parts, owner = np.where(several[owner], doors, shapes[rows][owner]), np.where(several[owner], owner, owner)
+    once = several[owner] | np.r_[True, owner[1:] != owner[:-1]]
+    parts, owner = parts[once], owner[once]
+    links = _within(parts, np.arange(len(parts)), network.lines, edges, shapely.STRtree(network.lines[edges]), reach_m, network, every=True)
+    return _joined([replace(links, row=rows[owner[links.row]])])
+
+
+def merged(parts: list[Links], more: list[NDArray[Any]]) -> tuple[Links, NDArray[Any]]:
+    """Links of several shapes put together, sorted by shape and leg, with a column that belongs to them."""
+    number = np.concatenate([np.asarray(column) for column in more])
+    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
+    order = np.lexsort((columns[1], columns[3], columns[0]))
+    return Links(*(column[order] for column in columns)), number[order]
+
+
+def _usable(network: Network) -> NDArray[np.bool_]:
+    """Edges that one may be tied to: they can be walked, and are no mere gate."""
+    passable = np.isfinite(np.minimum(network.edges["seconds_forward"].to_numpy(), network.edges["seconds_backward"].to_numpy()))
+    return np.asarray(passable & (network.edges["class"] != GATE).to_numpy())
+
+
 def _joined(parts: list[Links]) -> Links:
     if not parts:
         none = np.empty(0)
         return Links(none.astype(np.intp), none.astype(np.intp), none, none, none, none, none.astype(np.int8))
-    columns = [
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("row", "edge", "offset_m", "leg_m", "start_x", "start_y", "flag")
-    ]
+    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
     order = np.lexsort((columns[1], columns[3], columns[0]))
     return Links(*(column[order] for column in columns))
 

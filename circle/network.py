@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from circle import floors, misses, rules, sidewalks, slopes, squares, waiting
+from circle import floors, misses, passages, rules, sidewalks, slopes, squares, waiting
 from circle.errors import Findings, NetworkError
 from circle.projection import Plane
+from circle.sources import Enclosure
 from circle.units import seconds
 
 Floats = NDArray[np.float64]
@@ -35,7 +36,7 @@ class Network:
     Attributes
     ----------
     nodes
-        `node` (OSM id), `component`, `lon`, `lat`; a node's row number is its index.
+        `node` (OSM id), `component`, `gate`, `lon`, `lat`; a node's row number is its index.
     edges
         Columns of rules/tables/edges.csv without the geometry, and `u_index`, `v_index` (rows of `nodes`), `component`, `island`,
         `raised` (on a bridge, in a tunnel, on another floor), `midway` (may be stepped on between its ends), `road` and `stop` (see
@@ -59,7 +60,7 @@ class Network:
     def node_table(self) -> gpd.GeoDataFrame:
         """`nodes` as a run saves it."""
         points = gpd.points_from_xy(self.nodes["lon"], self.nodes["lat"], crs="EPSG:4326")
-        return gpd.GeoDataFrame(self.nodes[["node", "component"]], geometry=points)
+        return gpd.GeoDataFrame(self.nodes[["node", "component", "gate"]], geometry=points)
 
     def edge_table(self) -> gpd.GeoDataFrame:
         """`edges` as a run saves it, lines in WGS 84."""
@@ -107,11 +108,12 @@ def build(
     plane: Plane,
     walker: rules.Walker,
     findings: Findings,
+    enclosure: Enclosure | None = None,
     *,
     stops: pd.DataFrame | None = None,
     heights: slopes.Heights | None = None,
 ) -> Network:
-    """Cut ways into edges where they share nodes, and give every edge its seconds.
+    """Cut ways into edges where they share nodes and at gates, and give every edge its seconds and those who may walk it.
 
     Parameters
     ----------
@@ -120,6 +122,8 @@ def build(
     walker
         Speed in metres per second and a factor per class of way (0: impassable; such an edge is kept, with infinite seconds); what he waits
         for and how slopes slow him.
+    enclosure
+        Barriers, gates and compounds; none where it is left out.
     stops
         Nodes at which one waits: `node`, `kind`, as in `sources.Place`.
     heights
@@ -137,10 +141,12 @@ def build(
     """
     if not len(ways):
         raise NetworkError("There is nothing to walk on: the data hold no walkable way. Use an extract with streets and paths.")
+    walls = enclosure or Enclosure()
     stops = pd.DataFrame({"node": np.empty(0, dtype=np.int64), "kind": []}) if stops is None else stops
     ways, vertices = squares.cross(ways, vertices, plane)
     vertices, doors = floors.part(ways, vertices, stops["node"].to_numpy()[(stops["kind"] == "elevator").to_numpy()])
     stops = pd.concat([stops.astype({"kind": object}), pd.DataFrame({"node": doors, "kind": "elevator"})], ignore_index=True)
+    ways, vertices = passages.split(ways, vertices, walls.gates, walls.barriers, findings)
     x, y = plane.forward(vertices["lon"].to_numpy(), vertices["lat"].to_numpy())
     count = ways["count"].to_numpy()
     last = np.cumsum(count) - 1
@@ -149,7 +155,8 @@ def build(
     ends[last] = True
     ends[last - count + 1] = True
     shared = np.bincount(node, minlength=len(ref)) > 1
-    cut = ends | shared[node]
+    gates = passages.gate_nodes(walls.gates)
+    cut = ends | (shared | np.isin(ref, gates))[node]
     opens = cut.copy()
     opens[last] = False
     begin = np.flatnonzero(opens)
@@ -171,7 +178,9 @@ def build(
     where = np.zeros(len(ref), dtype=np.intp)
     where[node] = np.arange(len(node))
     lon, lat = vertices["lon"].to_numpy()[where], vertices["lat"].to_numpy()[where]
-    nodes = pd.DataFrame({"node": ref[used], "lon": lon[used], "lat": lat[used]})
+    own = passages.own_node(ref[used])
+    gate = np.where(np.isin(own, gates), np.char.add("node/", own.astype(str)), "")
+    nodes = pd.DataFrame({"node": ref[used], "lon": lon[used], "lat": lat[used], "gate": pd.Series(gate, dtype="str")})
     u, v = index[: len(begin)], index[len(begin) :]
     edges = _edges(ways, of_way, length, walker)
     edges = edges.assign(u=ref[node[begin]], v=ref[node[end]], u_index=u, v_index=v)
@@ -182,6 +191,9 @@ def build(
     _twins(ref, lon, lat, findings)
     x, y = x[take], y[take]
     lines = shapely.linestrings(x, y, indices=np.repeat(np.arange(len(edges)), points))
+    access = passages.whose(edges, len(nodes), passages.gated(lines, walls, plane), findings)
+    edges["access"] = pd.Categorical(access, categories=list(rules.ACCESS))
+    passages.tell_open_walls(lines, edges, walls, plane, findings)
     net = _joined(Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=plane), stops, walker, findings)
     _islands(net.edges, findings)
     return net
@@ -267,7 +279,7 @@ def _twins(ref: Ints, lon: Floats, lat: Floats, findings: Findings) -> None:
     several = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(several):
         return
-    rows = np.flatnonzero(np.isin(spot, several))
+    rows = np.flatnonzero(np.isin(spot, several) & ~passages.is_side(ref))
     rows = rows[np.argsort(spot[rows], kind="stable")]
     for one, other in pairwise(rows.tolist()):
         if spot[one] == spot[other]:

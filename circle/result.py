@@ -39,6 +39,9 @@ class Run:
     zones: gpd.GeoDataFrame
     background: gpd.GeoDataFrame
     doors: gpd.GeoDataFrame
+    barriers: gpd.GeoDataFrame
+    gates: gpd.GeoDataFrame
+    compounds: gpd.GeoDataFrame
     findings: pd.DataFrame
     summary: dict[str, Any]
     record: dict[str, Any]

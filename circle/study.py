@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from circle import access, gaps, judging, linkage, network, referee, rules, schema, sources, summary
+from circle import access, gaps, judging, linkage, network, referee, rules, schema, sight, sources, summary
 from circle.clock import Clock, Say
 from circle.errors import Findings, RuleError
 from circle.options import Options
@@ -139,17 +139,24 @@ def _whole(study: Study, say: Say | None) -> Run:
                 linkage.project(place.facilities.geometry.to_numpy(), net), doors[place.doors["visit"].to_numpy(dtype=bool)]
             )
             theirs = linkage.link(goals, net, every=True)
-            _link_findings(place, mine, theirs, place.findings)
+        with clock.stage("sight"):
+            obstacles = sight.Obstacles(linkage.project(place.enclosure.barriers.geometry.to_numpy(), net), outlines)
+            seen = sight.look(starts, mine, net, obstacles, np.arange(len(starts)))
+            offers = sight.look(goals, theirs, net, obstacles, _rows_of(place), every=True)
+            mine, (theirs, _) = seen.links, offers.saved()
+            _link_findings(place, seen, theirs, place.findings)
         streets = (net.x, net.y) if place.extent_from == "data" else None
         setting = judging.setting(place.extent, streets, net.plane, starts, mine)
-        case = judging.Case(place.facilities, graph, mine, theirs, setting, goals, study.walker.speed_m_per_s)
+        case = judging.Case(place.facilities, graph, mine, theirs, setting, goals, study.walker.speed_m_per_s, seen)
         columns = judging.columns(case, study.standard.services, place.findings, clock)
         buildings = judging.judged(place.buildings, columns, study.standard)
         with clock.stage("gaps"):
             zones = gaps.coverage(buildings, place.zones, own.boundary or shapely.box(*place.extent), study.standard)
         with clock.stage("tables"):
+            mine, tested = seen.saved()
             tied = [("building", mine, buildings["building"].tolist()), ("facility", theirs, place.facilities["facility"].tolist())]
             links = linkage.table(tied, net)
+            links["seen"] = np.r_[tested, np.ones(len(links) - len(tested), dtype=bool)]
             edges, nodes = net.edge_table(), net.node_table()
         with clock.stage("check"):
             rule = rules.settings("check")
@@ -168,6 +175,9 @@ def _whole(study: Study, say: Say | None) -> Run:
         zones=zones,
         background=place.background,
         doors=place.doors,
+        barriers=place.enclosure.barriers,
+        gates=place.enclosure.gates,
+        compounds=place.enclosure.compounds,
         findings=summary.finding_table(place.findings),
         summary=summary.summary(buildings, place, net, study.standard),
         record={**_with_layers(record, own, study.options), "options": _said(study.options), "seconds": clock.seconds},
@@ -183,7 +193,9 @@ def _network(study: Study, place: sources.Place) -> network.Network:
     heights = None
     if study.options.elevation is not None:
         heights = elevation.read(Path(study.options.elevation), place.extent).heights
-    return network.build(place.ways, place.vertices, place.plane, study.walker, place.findings, stops=place.stops, heights=heights)
+    return network.build(
+        place.ways, place.vertices, place.plane, study.walker, place.findings, place.enclosure, stops=place.stops, heights=heights
+    )
 
 
 def _layers(options: Options) -> layers.Layers:
@@ -230,12 +242,20 @@ def _quick() -> Iterator[None]:
             gc.enable()
 
 
-def _link_findings(place: sources.Place, mine: linkage.Links, theirs: linkage.Links, findings: Findings) -> None:
+def _rows_of(place: sources.Place) -> np.ndarray:
+    """Row of the building that each facility is, or −1."""
+    row = {building: number for number, building in enumerate(place.buildings["building"])}
+    return np.asarray([row.get(facility, sight.NOBODY) for facility in place.facilities["facility"]], dtype=np.intp)
+
+
+def _link_findings(place: sources.Place, seen: sight.Seen, theirs: linkage.Links, findings: Findings) -> None:
+    mine = seen.links
     ids = place.buildings["building"].to_numpy()
     far = linkage.FLAGS.index("far")
     first = mine.rank == 0
     for code, rows in (
         ("linkage.unlinked", np.setdiff1d(np.arange(len(ids)), mine.row)),
+        ("linkage.crossing", mine.row[first & (seen.state == sight.ALLOWED)]),
         ("linkage.far", mine.row[first & (mine.flag == far)]),
         ("linkage.island", mine.row[first & (mine.flag == linkage.FLAGS.index("island"))]),
     ):

@@ -14,7 +14,7 @@ of the plane is a metre on the ground to a hundred-millionth over a kilometre.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest.mock import patch
 from xml.sax.saxutils import quoteattr
@@ -24,10 +24,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle import access, linkage, network, result, rules, sources
+from circle import access, linkage, network, result, rules, sight, sources
 from circle import study as studies
 from circle.errors import Findings
 from circle.projection import Plane
+from circle.sources.barriers import enclosure
 
 Point = tuple[float, float]
 Spot = Point | int  # a point, or the number of a node of its own
@@ -67,6 +68,7 @@ class Measured:
     ids: list[str]
     offered: list[str]
     findings: Findings
+    state: np.ndarray  # what is known of each building's leg (circle.sight)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -107,6 +109,8 @@ class Town:
     offers: list[tuple[str, str, shapely.Geometry]] = field(default_factory=list)
     doors: list[tuple[int, Point]] = field(default_factory=list)
     zones: list[tuple[int, str, list[Point], str]] = field(default_factory=list)
+    walls: list[tuple[int, list[Spot], dict[str, str]]] = field(default_factory=list)
+    passages: dict[str, str] = field(default_factory=dict)  # a planner's word on gates
     used: int = 0
 
     def _new(self) -> int:
@@ -179,6 +183,19 @@ class Town:
         self.offers.append((f"way/{number}", service, shapely.Polygon(spots)))
         return f"way/{number}"
 
+    def wall(self, *spots: Spot, **tags: str) -> str:
+        """A wall through these points, `barrier=wall` unless told otherwise; it shares nodes with ways that name the same points."""
+        refs = [self._spot(spot) for spot in spots]
+        number = self._new()
+        self.walls.append((number, refs, tags or {"barrier": "wall"}))
+        return f"way/{number}"
+
+    def gate(self, x: float, y: float, **tags: str) -> str:
+        """A gate on the ways and walls that name this point."""
+        number = self._spot((x, y))
+        self.tags_of_node[number].update({"barrier": "gate", **tags})
+        return f"node/{number}"
+
     def zone(self, layer: str, ring: list[Point], name: str) -> str:
         """An area to report by."""
         number = self._new()
@@ -244,7 +261,22 @@ class Town:
             synthetic=True,
             findings=Findings(),
             stops=pd.DataFrame({"node": np.asarray(list(stops), dtype=np.int64), "kind": pd.Categorical(list(stops.values()))}),
+            enclosure=self._enclosure(),
         )
+
+    def _enclosure(self) -> sources.Enclosure:
+        """Barriers, gates and compounds, by the same code that reads files."""
+        gates = [(f"node/{n}", tags, "point", shapely.Point(self.nodes[n])) for n, tags in self.tags_of_node.items() if "barrier" in tags]
+        lines = [(f"way/{n}", tags, "line", shapely.LineString([self.nodes[ref] for ref in refs])) for n, refs, tags in self.walls]
+        areas = [(f"way/{n}", {**ZONES[layer], "name": name}, "area", shapely.Polygon(ring)) for n, layer, ring, name in self.zones]
+        rows = [*gates, *lines, *areas]
+        around = gpd.GeoDataFrame(
+            {"id": [row[0] for row in rows], "tags": pd.Series([row[1] for row in rows], dtype=object), "kind": [row[2] for row in rows]},
+            geometry=self._shapes([row[3] for row in rows]),
+            crs="EPSG:4326",
+        )
+        nothing = gpd.GeoDataFrame({"barrier": [], "kind": [], "name": [], "building": []}, geometry=[], crs="EPSG:4326")
+        return enclosure(around, nothing, self._buildings(), nothing, Plane(self.lon, self.lat), self.passages)
 
     def _shapes(self, shapes: list[shapely.Geometry]) -> np.ndarray:
         out = np.empty(len(shapes), dtype=object)
@@ -300,22 +332,28 @@ class Town:
     def net(self, walker: str | rules.Walker = "adult") -> network.Network:
         """The network alone."""
         place = self.place()
-        return network.build(place.ways, place.vertices, place.plane, _walker(walker), place.findings, stops=place.stops)
+        return network.build(place.ways, place.vertices, place.plane, _walker(walker), place.findings, place.enclosure, stops=place.stops)
 
     def measure(self, service: str = "shop", walker: str | rules.Walker = "adult", place: sources.Place | None = None) -> Measured:
         """Every building's walk to one service: network, linkage, access, and nothing else."""
         place = self.place() if place is None else place
         who = _walker(walker)
-        net = network.build(place.ways, place.vertices, place.plane, who, place.findings, stops=place.stops)
+        net = network.build(place.ways, place.vertices, place.plane, who, place.findings, place.enclosure, stops=place.stops)
         graph = access.Graph.of(net.edges, net.nodes)
         doors = linkage.project(place.doors.geometry.to_numpy(), net)
-        starts, _ = linkage.starts(linkage.project(place.buildings.geometry.to_numpy(), net), doors)
+        outlines = linkage.project(place.buildings.geometry.to_numpy(), net)
+        starts, _ = linkage.starts(outlines, doors)
         offered = place.facilities[place.facilities["service"] == service]
         goals, _ = linkage.starts(linkage.project(offered.geometry.to_numpy(), net), doors)
         mine, theirs = linkage.link(starts, net), linkage.link(goals, net, every=True)
+        obstacles = sight.Obstacles(linkage.project(place.enclosure.barriers.geometry.to_numpy(), net), outlines)
+        nobody = np.full(len(goals), sight.NOBODY)
+        seen = sight.look(starts, mine, net, obstacles, np.arange(len(starts)))
+        mine, (theirs, _) = seen.links, sight.look(goals, theirs, net, obstacles, nobody, every=True).saved()
         reach = access.search(graph, theirs, len(offered), who.speed_m_per_s, offered["visitors"].to_numpy(dtype=bool))
-        walk = access.measure(graph, mine, len(starts), theirs, reach, who.speed_m_per_s)
-        return Measured(net, graph, mine, theirs, walk, list(place.buildings["building"]), list(offered["facility"]), place.findings)
+        walk = access.measure(graph, mine, len(starts), theirs, reach, who.speed_m_per_s, seen)
+        mine, state, walk = _kept(mine, seen, walk)
+        return Measured(net, graph, mine, theirs, walk, list(place.buildings["building"]), list(offered["facility"]), place.findings, state)
 
     def study(self, standard: str = "five-minute", walker: str | None = None) -> result.Run:
         """The whole study on the exact tables; only the reading of a file is left out."""
@@ -385,6 +423,14 @@ def _relation(number: int, members: list[tuple[int, str]], tags: Mapping[str, st
 
 def _tags(tags: Mapping[str, str]) -> str:
     return "".join(f"<tag k={quoteattr(key)} v={quoteattr(value)}/>" for key, value in tags.items())
+
+
+def _kept(links: linkage.Links, seen: sight.Seen, walk: access.Access) -> tuple[linkage.Links, np.ndarray, access.Access]:
+    """Links as they are saved, and the walk with its links renumbered to these."""
+    keep = seen.state != sight.CROSSING
+    place = np.cumsum(keep) - 1
+    link = np.where(walk.link >= 0, place[walk.link], walk.link) if len(place) else walk.link
+    return seen.saved()[0], seen.state[keep], replace(walk, link=link)
 
 
 def _walker(walker: str | rules.Walker) -> rules.Walker:

@@ -38,6 +38,7 @@ from circle.rules.places import (
 from circle.rules.sentences import LANGUAGES, sentence, sentences, word
 from circle.rules.walking import (
     ACCESS,
+    STREETS,
     Passage,
     Walker,
     beside_classes,
@@ -56,6 +57,7 @@ from circle.rules.walking import (
 __all__ = [
     "ACCESS",
     "LANGUAGES",
+    "STREETS",
     "BuildingUse",
     "FindingText",
     "Gate",

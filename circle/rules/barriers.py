@@ -65,6 +65,11 @@ def barrier_keys() -> tuple[str, ...]:
     return tuple(sorted(set().union(*(b.when.looks_at() for b in _barriers().barriers))))
 
 
+def road_barrier_keys() -> frozenset[str]:
+    """OSM keys of roads that may be barriers: what the reader of streets must ask for."""
+    return frozenset().union(*(b.when.looks_at() for b in _barriers().barriers if "highway" in b.when.tags))
+
+
 def barrier_kinds() -> tuple[str, ...]:
     """Every kind of barrier, in the order of the rules."""
     return tuple(dict.fromkeys(b.kind for b in _barriers().barriers if b.kind != NONE))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from circle.errors import RuleError
+from circle.rules.barriers import road_barrier_keys
 from circle.rules.loading import CONFIDENCE, RULES, Condition, Label, Reader, condition, read_toml, suggest
 
 
@@ -113,6 +114,7 @@ class _Walking:
 NO_WAY = Passage(walkable=False, way_class="", access="public", forward=False, backward=False, area=False)
 ROADS = frozenset({"trunk", "primary", "secondary", "tertiary", "residential", "service", "busway", "cycleway"})
 ASIDE = "road_separate"
+STREETS = frozenset({"trunk", "primary", "secondary", "tertiary", "residential", "pedestrian", "road_separate"})
 ACCESS = ("public", "compound", "destination", "private")  # who walks there; `compound` is found on the ground, not in tags
 _FOR_WHOM = {"open": "public", "visitors": "destination", "private": "private"}
 STOPS = ("signals", "elevator")
@@ -125,7 +127,7 @@ def walk_keys() -> tuple[str, ...]:
     rules = _walking()
     conditions = [w.when for w in rules.ways] + [*rules.beside, *rules.aside, *rules.squares, *rules.raised]
     conditions += [c.when for c in rules.courses] + [condition for _, condition in rules.stops]
-    return tuple(sorted({"foot", "access", rules.level_key}.union(*(c.looks_at() for c in conditions))))
+    return tuple(sorted({"foot", "access", rules.level_key, *road_barrier_keys()}.union(*(c.looks_at() for c in conditions))))
 
 
 def walk_base_keys() -> tuple[str, ...]:

@@ -7,7 +7,7 @@ Never: knows of networks, minutes or verdicts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from circle.projection import Plane
 from circle.sources import aside, geometry, integrity, osm, snapshot, surroundings
 from circle.sources import buildings as building_table
 from circle.sources import facilities as facility_table
+from circle.sources.barriers import Enclosure, enclosure
 from circle.sources.tags import BuildingTags
 
-__all__ = ["Place", "digest", "read"]
+__all__ = ["Enclosure", "Place", "digest", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Place:
         Nodes at which one waits: `node`, `kind` (`signals`, `elevator`).
     extent
         West, south, east, north of the data in degrees; `extent_from` is `header` or `data`.
+    enclosure
+        What closes places: barriers, gates and compounds, as declared in rules/tables.
     """
 
     ways: pd.DataFrame
@@ -61,6 +64,7 @@ class Place:
     synthetic: bool
     findings: Findings
     stops: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"node": np.empty(0, dtype=np.int64), "kind": []}))
+    enclosure: Enclosure = field(default_factory=Enclosure)
 
     @property
     def plane(self) -> Plane:
@@ -75,7 +79,9 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read(path: Path, services: Collection[str], progress: Callable[[int], None] | None = None) -> Place:
+def read(
+    path: Path, services: Collection[str], progress: Callable[[int], None] | None = None, *, gates: Mapping[str, str] | None = None
+) -> Place:
     """Read an OpenStreetMap file into the tables of a place.
 
     Parameters
@@ -86,9 +92,13 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
         Services that facilities are wanted for.
     progress
         Called now and then with the number of objects seen.
+    gates
+        A planner's word on gates: id (`node/1`) to `all`, `residents` or `nobody`.
 
     Raises
     ------
+    RuleError
+        `gates` names what is no gate.
     SourceError
         The file is missing, empty, cut, damaged or not what its name says.
     PlaceError
@@ -109,9 +119,13 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     ]
     candidates += _named_buildings(ids, outlines, tags)
     facilities = facility_table.table(candidates, services, plane, findings)
+    closed = ~table["starts_walk"].to_numpy(dtype=bool)
+    closed[closed] = [not rules.open_building(more or {"building": use}) for use, *_, more in (tags[row] for row in np.flatnonzero(closed))]
+    closed_buildings = table[closed]
     table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
     zones = surroundings.zones(around)
-    for layer, zone in surroundings.inside(shapely.centroid(table.geometry.to_numpy()), zones).items():
+    walls = enclosure(around, _barrier_roads(extract, coordinates, counts), table, closed_buildings, plane, gates)
+    for layer, zone in surroundings.inside(shapely.centroid(table.geometry.to_numpy()), _with_compounds(zones, walls)).items():
         table["compound" if layer == "compound" else f"zone_{layer}"] = pd.Categorical(zone)
     if "compound" not in table:
         table["compound"] = pd.Categorical([""] * len(table))
@@ -133,6 +147,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
         synthetic=extract.synthetic,
         findings=findings,
         stops=pd.DataFrame({"node": np.asarray(extract.stop_refs, dtype=np.int64), "kind": pd.Categorical(extract.stop_kinds)}),
+        enclosure=walls,
     )
 
 
@@ -147,6 +162,25 @@ def _extract(path: Path, services: Collection[str], progress: Callable[[int], No
         extract = osm.read(path, services, progress, aside.both if aside.worthwhile(path) else None)
     findings.items.extend(extract.findings.items)
     return findings, extract
+
+
+def _with_compounds(zones: gpd.GeoDataFrame, walls: Enclosure) -> gpd.GeoDataFrame:
+    """Zones and every compound, also one without a name."""
+    found = walls.compounds
+    more = gpd.GeoDataFrame({"layer": "compound", "zone": found["compound"].astype(object)}, geometry=found.geometry, crs="EPSG:4326")
+    others = zones.loc[zones["layer"] != "compound", ["layer", "zone", "geometry"]]
+    return pd.concat([part for part in (others, more) if len(part)] or [others], ignore_index=True)
+
+
+def _barrier_roads(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> gpd.GeoDataFrame:
+    """Motorways and the like on the ground: no leg crosses them."""
+    kinds = [None if passage.walkable else rules.barrier_kind(dict(c)) for c, passage in zip(extract.combos, _judge(extract), strict=True)]
+    kind = np.asarray([*kinds, None], dtype=object)[np.asarray(extract.walk_combo, dtype=np.intp)]
+    shown = np.asarray([k is not None for k in kind], dtype=bool)
+    lines = geometry.lines(coordinates[np.repeat(shown, counts)], counts[shown]) if shown.any() else np.empty(0, dtype=object)
+    names = np.asarray([name or "" for name in extract.walk_name], dtype=object)[shown]
+    ids = [f"way/{way}" for way in np.asarray(extract.walk_id)[shown]]
+    return gpd.GeoDataFrame({"barrier": ids, "kind": kind[shown], "name": names}, geometry=lines, crs="EPSG:4326")
 
 
 def _extent(outlines: np.ndarray, coordinates: np.ndarray) -> tuple[float, float, float, float]:

@@ -73,7 +73,7 @@ def _areal(shape: Shape) -> bool:
     )
 
 
-def _judged(tags: pd.Series, rule: Callable[[dict[str, str]], Any], keys: tuple[str, ...]) -> pd.Series:
+def judged(tags: pd.Series, rule: Callable[[dict[str, str]], Any], keys: tuple[str, ...]) -> pd.Series:
     """What a rule says of each object's tags; objects that are alike in the keys that it looks at are judged once."""
     known: dict[tuple[str | None, ...], Any] = {}
     out = []
@@ -88,7 +88,7 @@ def _judged(tags: pd.Series, rule: Callable[[dict[str, str]], Any], keys: tuple[
 def landuse(shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Areas that tell whether people live in them: column `residential` (True or False)."""
     areas = shapes[shapes["kind"] == "area"]
-    says = _judged(areas["tags"], rules.area_use, rules.area_use_keys())
+    says = judged(areas["tags"], rules.area_use, rules.area_use_keys())
     known = says.notna()
     return gpd.GeoDataFrame({"id": areas["id"][known], "residential": says[known].astype(bool)}, geometry=areas.geometry[known], crs=CRS)
 
@@ -96,7 +96,7 @@ def landuse(shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 def zones(shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Areas to report by: `layer`, `zone` (OSM id), `name`, geometry; sorted by layer and zone."""
     areas = shapes[shapes["kind"] == "area"]
-    layer = _judged(areas["tags"], rules.zone_layer, rules.zone_layer_keys())
+    layer = judged(areas["tags"], rules.zone_layer, rules.zone_layer_keys())
     known = layer.notna()
     found = areas[known]
     table = gpd.GeoDataFrame(
@@ -113,7 +113,7 @@ def background(shapes: gpd.GeoDataFrame, roads: gpd.GeoDataFrame) -> gpd.GeoData
     `roads`: ways that nobody may walk, in the same columns; the others are drawn from the network.
     """
     drawn = shapes[shapes["kind"] != "point"]
-    kind = _judged(drawn["tags"], rules.background_kind, rules.background_keys())
+    kind = judged(drawn["tags"], rules.background_kind, rules.background_keys())
     known = kind.notna()
     found = drawn[known]
     names = found["tags"].map(lambda tags: tags.get("name", ""))

@@ -1,0 +1,204 @@
+"""Sight: legs between a door and a path do not cross walls, rails, water, motorways or other people's houses.
+
+Takes: links, barriers and buildings on the plane.   Gives: which legs cross something; links of which every one that is taken is clear.
+Never: tests a leg that nobody takes: eight million legs of a city would take longer than everything else.
+
+Each shape is first given one link that crosses nothing: its nearest, or else the next, or else one farther away. Where there is none, its
+links stay as they are, flagged. The search then tests what it takes, drops what crosses, and takes the next, until nothing changes: the
+minutes are those that testing every leg would give.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from circle import linkage, passages, rules
+from circle.chunks import side_by_side
+from circle.linkage import FLAGS, Links
+from circle.network import Network
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+Shapes = NDArray[np.object_]
+
+UNKNOWN, CLEAR, CROSSING, ALLOWED = 0, 1, 2, 3  # ALLOWED: it crosses, and there is nothing better
+PIECE = 8  # points of a barrier in one piece of the tree: long walls and rivers have wide boxes
+NOBODY = -1
+HAIR_M = 0.01  # a leg ends at its path, and a path on a wall can be reached from both sides
+
+
+class Obstacles:
+    """What legs must not cross.
+
+    Parameters
+    ----------
+    barriers
+        Lines on the plane.
+    buildings
+        Outlines on the plane; a leg names its own by row.
+    """
+
+    def __init__(self, barriers: Shapes, buildings: Shapes) -> None:
+        self.walls = shapely.STRtree(_pieces(barriers))
+        self.buildings = buildings
+        self.houses = shapely.STRtree(buildings)
+        self.boxes = shapely.bounds(buildings)
+
+    def crossed(self, start: Floats, end: Floats, units: Floats, own: Ints) -> Bools:
+        """Which straight lines from `start` to `end` (n, 2) cross something; `own`: row of the building that each belongs to, or −1."""
+        out = np.zeros(len(start), dtype=bool)
+        length = np.hypot(*(end - start).T)
+        touch = np.minimum(rules.settings("sight")["touch_m"] * units, length / 2)
+        rows = np.flatnonzero(length > 2 * HAIR_M * units)
+        if not len(rows):
+            return out
+        along = (end[rows] - start[rows]) / length[rows, None]
+        begin = start[rows] + along * touch[rows, None]
+        stop = end[rows] - along * (HAIR_M * units[rows])[:, None]
+        lines = shapely.linestrings(np.stack([begin, stop], axis=1))
+        leg, wall = self.walls.query(lines)
+        hit = side_by_side(shapely.intersects, lines[leg], self.walls.geometries[wall])
+        out[rows[leg[hit]]] = True
+        left = np.flatnonzero(~out[rows])
+        leg, house = self.houses.query(lines[left])
+        leg = left[leg]
+        others = house != own[rows[leg]]
+        leg, house = leg[others], house[others]
+        hit = side_by_side(shapely.intersects, lines[leg], self.buildings[house])
+        leg, house = leg[hit], house[hit]
+        foreign = ~self._same(house, own[rows[leg]], start[rows[leg]])
+        out[rows[leg[foreign]]] = True
+        return out
+
+    def _same(self, house: Ints, own: Ints, start: Floats) -> Bools:
+        """Whether a house is another outline of the leg's own: one lies within the other; or, for a point, it stands in that house."""
+        same = np.zeros(len(house), dtype=bool)
+        mine = np.flatnonzero(own >= 0)
+        if len(mine):
+            a, b = self.boxes[house[mine]], self.boxes[own[mine]]
+            low, high = a[:, :2] <= b[:, :2], a[:, 2:] >= b[:, 2:]
+            mine = mine[(low & high).all(axis=1) | ~(low | high).any(axis=1)]
+            a, b = self.buildings[house[mine]], self.buildings[own[mine]]
+            same[mine] = shapely.contains(a, shapely.point_on_surface(b)) | shapely.contains(b, shapely.point_on_surface(a))
+        loose = np.flatnonzero(own < 0)
+        same[loose] = shapely.intersects(self.buildings[house[loose]], shapely.points(start[loose]))
+        return same
+
+
+def _pieces(lines: Shapes) -> Shapes:
+    """Lines cut into pieces of few points."""
+    parts = shapely.get_parts(lines)
+    points, index = shapely.get_coordinates(parts, return_index=True)
+    if not len(points):
+        return np.empty(0, dtype=object)
+    a = np.flatnonzero(index[1:] == index[:-1])  # segments a → a + 1
+    first = np.r_[True, index[a][1:] != index[a][:-1]]
+    start = np.flatnonzero(first)
+    place = np.arange(len(a)) - np.repeat(start, np.diff(np.r_[start, len(a)]))
+    opens = first | (place % PIECE == 0)
+    piece = np.cumsum(opens) - 1
+    corners = np.concatenate([points[a], points[a[np.r_[opens[1:], True]] + 1]])
+    number = np.concatenate([piece, piece[np.r_[opens[1:], True]]])
+    order = np.argsort(number, kind="stable")
+    return np.asarray(shapely.linestrings(corners[order], indices=number[order]))
+
+
+@dataclass(slots=True)
+class Seen:
+    """Links, and what is known of each leg (`state`: unknown, clear, crossing, allowed); legs are tested when they are asked for.
+
+    `tested` counts them; `own` is the row of the building that each shape is, or −1.
+    """
+
+    links: Links
+    network: Network
+    obstacles: Obstacles
+    own: Ints
+    state: NDArray[np.int8]
+    tested: int = 0
+
+    def test(self, rows: Ints) -> None:
+        """Test those of these links that are not known yet."""
+        rows = rows[self.state[rows] == UNKNOWN]
+        if not len(rows):
+            return
+        links = self.links.take(rows)
+        start = np.column_stack([links.start_x, links.start_y])
+        units = self.network.plane.units_per_metre(links.start_y)
+        crossing = self.obstacles.crossed(start, _ends(links, self.network), units, self.own[links.row])
+        self.state[rows] = np.where(crossing, CROSSING, CLEAR)
+        self.tested += len(rows)
+
+    def saved(self) -> tuple[Links, Bools]:
+        """Links as a run saves them, without those that cross something where there is a clear one, and which of them were tested."""
+        keep = self.state != CROSSING
+        links, state = self.links.take(keep), self.state[keep]
+        flag = np.where(state == ALLOWED, FLAGS.index("crossing"), links.flag).astype(np.int8)
+        return replace(links, flag=flag), state != UNKNOWN
+
+
+def _ends(links: Links, network: Network) -> Floats:
+    """Where each leg ends; one that ends in a closed gate must be able to go on along its way behind it."""
+    length = network.edges["length_m"].to_numpy()[links.edge]
+    share = np.divide(links.offset_m, length, out=np.zeros(len(links)), where=length > 0)
+    beyond = np.divide(rules.settings("sight")["beyond_m"], length, out=np.full(len(links), 0.5), where=length > 0)
+    beyond = np.minimum(beyond, 0.5)
+    at_u = (share <= 0) & passages.is_side(network.edges["u"].to_numpy()[links.edge])
+    at_v = (share >= 1) & passages.is_side(network.edges["v"].to_numpy()[links.edge])
+    share = np.where(at_u, beyond, np.where(at_v, 1 - beyond, share))
+    return side_by_side(
+        lambda a, b: shapely.get_coordinates(shapely.line_interpolate_point(a, b, normalized=True)), network.lines[links.edge], share
+    )
+
+
+def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, own: Ints, *, every: bool = False) -> Seen:
+    """Give each shape a link that crosses nothing, where there is one within `widen_m` (rules/settings.toml).
+
+    Parameters
+    ----------
+    shapes, links
+        As given to and by `linkage.link`.
+    own
+        Row of the building that each shape is, or −1.
+    every
+        Test every link at once: for facilities, which are few, and whose links are all used.
+    """
+    seen = Seen(links, network, obstacles, own, np.zeros(len(links), dtype=np.int8))
+    blind = _first_clear(seen, len(shapes), every=every)
+    if len(blind):
+        wider = linkage.wider(shapes, blind, network, rules.settings("sight")["widen_m"])
+        fresh = Seen(wider, network, obstacles, own, np.zeros(len(wider), dtype=np.int8))
+        lost = np.zeros(len(shapes), dtype=bool)
+        lost[blind] = True
+        lost[np.setdiff1d(wider.row, _first_clear(fresh, len(shapes), every=every))] = False
+        helped = np.zeros(len(shapes), dtype=bool)
+        helped[blind] = ~lost[blind]
+        seen.state[lost[links.row]] = ALLOWED
+        kept, found = ~helped[links.row], helped[wider.row]
+        both, state = linkage.merged([links.take(kept), wider.take(found)], [seen.state[kept], fresh.state[found]])
+        seen = Seen(both, network, obstacles, own, state, seen.tested + fresh.tested)
+    return seen
+
+
+def _first_clear(seen: Seen, count: int, *, every: bool) -> Ints:
+    """Test links by rank until each shape has a clear one; gives the shapes that have links, and none that is clear."""
+    row = seen.links.row
+    if every:
+        seen.test(np.arange(len(row)))
+    else:
+        waiting, rank = np.ones(count, dtype=bool), seen.links.rank
+        for step in range(int(rank.max(initial=-1)) + 1):
+            rows = np.flatnonzero(waiting[row]) if step else np.arange(len(row))
+            rows = rows[rank[rows] == step]
+            if not len(rows):
+                break
+            seen.test(rows)
+            waiting[row[rows[seen.state[rows] == CLEAR]]] = False
+    good = np.zeros(count, dtype=bool)
+    good[row[seen.state == CLEAR]] = True
+    return np.setdiff1d(np.unique(row), np.flatnonzero(good))
