@@ -178,9 +178,7 @@ def build(
     where = np.zeros(len(ref), dtype=np.intp)
     where[node] = np.arange(len(node))
     lon, lat = vertices["lon"].to_numpy()[where], vertices["lat"].to_numpy()[where]
-    own = passages.own_node(ref[used])
-    gate = np.where(np.isin(own, gates), np.char.add("node/", own.astype(str)), "")
-    nodes = pd.DataFrame({"node": ref[used], "lon": lon[used], "lat": lat[used], "gate": pd.Series(gate, dtype="str")})
+    nodes = pd.DataFrame({"node": ref[used], "lon": lon[used], "lat": lat[used], "gate": passages.gate_names(ref[used], gates)})
     u, v = index[: len(begin)], index[len(begin) :]
     edges = _edges(ways, of_way, length, walker)
     edges = edges.assign(u=ref[node[begin]], v=ref[node[end]], u_index=u, v_index=v)
@@ -191,8 +189,7 @@ def build(
     _twins(ref, lon, lat, findings)
     x, y = x[take], y[take]
     lines = shapely.linestrings(x, y, indices=np.repeat(np.arange(len(edges)), points))
-    access = passages.whose(edges, len(nodes), passages.gated(lines, walls, plane), findings)
-    edges["access"] = pd.Categorical(access, categories=list(rules.ACCESS))
+    edges["access"] = passages.whose(edges, len(nodes), passages.gated(lines, walls, plane), findings)
     passages.tell_open_walls(lines, edges, walls, plane, findings)
     net = _joined(Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=plane), stops, walker, findings)
     _islands(net.edges, findings)

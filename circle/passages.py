@@ -51,6 +51,12 @@ def gate_nodes(gates: gpd.GeoDataFrame) -> NDArray[np.int64]:
     return np.asarray([int(str(gate).partition("/")[2]) for gate in gates["gate"]], dtype=np.int64)
 
 
+def gate_names(nodes: NDArray[np.int64], gates: NDArray[np.int64]) -> pd.Series:
+    """Id of the gate that each node is, or is a side of; empty where it is none."""
+    own = own_node(nodes)
+    return pd.Series(np.where(np.isin(own, gates), np.char.add("node/", own.astype(str)), ""), dtype="str")
+
+
 def split(
     ways: pd.DataFrame, vertices: pd.DataFrame, gates: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame, findings: Findings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -155,7 +161,7 @@ def _cut(
     return out, pd.concat([points, points.iloc[rows]], ignore_index=True)
 
 
-def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> NDArray[np.object_]:
+def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> pd.Categorical:
     """Who may walk each edge, once it is known what lies behind what.
 
     A piece of public ways that only private ways or residents' gates lead to belongs to those who live there, whatever its tags say
@@ -167,7 +173,7 @@ def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> 
     passable = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
     public = said == "public"
     if public.all():
-        return said
+        return _said(said)
 
     def pieces(rows: Bools) -> Ints:
         arcs = (np.ones(rows.sum()), (u[rows], v[rows]))
@@ -194,7 +200,11 @@ def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> 
         owner = f"way/{way}" if int(str(way)) >= 0 else f"relation/{-int(str(way))}"
         findings.add("network.enclosed", owner, f"{metres:.0f} m of public ways that only private ways or residents' gates lead to")
     said[(said == "public") & gated] = "compound"
-    return said
+    return _said(said)
+
+
+def _said(access: NDArray[np.object_]) -> pd.Categorical:
+    return pd.Categorical(access, categories=list(rules.ACCESS))
 
 
 def through_walls(
