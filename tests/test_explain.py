@@ -224,7 +224,7 @@ def test_the_command_tells_it_and_writes_the_route(kuangshan, tmp_path):
     assert told.out.count("min on foot") == 5
     drawn = json.loads(walk.read_text(encoding="utf-8"))
     legs = [f for f in drawn["features"] if f["properties"]["what"] == "leg" and f["properties"]["service"] == "clinic"]
-    minutes = kuangshan.buildings.set_index("building").at["way/900100000176", "minutes_clinic"]
+    minutes = kuangshan.buildings.loc[kuangshan.buildings["name"] == "紫薇花园14栋", "minutes_clinic"].iloc[0]
     assert sum(leg["properties"]["seconds"] for leg in legs) / 60 == pytest.approx(minutes, abs=MILLISECOND_MIN)
     for before, after in pairwise(legs):  # one line, from door to facility
         assert after["geometry"]["coordinates"][0] == pytest.approx(before["geometry"]["coordinates"][-1], abs=1e-6)
