@@ -155,8 +155,7 @@ def build(
     ends[last] = True
     ends[last - count + 1] = True
     shared = np.bincount(node, minlength=len(ref)) > 1
-    gates = passages.gate_nodes(walls.gates)
-    cut = ends | (shared | np.isin(ref, gates))[node]
+    cut = ends | (shared | np.isin(ref, passages.gate_nodes(walls.gates)))[node]
     opens = cut.copy()
     opens[last] = False
     begin = np.flatnonzero(opens)
@@ -178,10 +177,9 @@ def build(
     where = np.zeros(len(ref), dtype=np.intp)
     where[node] = np.arange(len(node))
     lon, lat = vertices["lon"].to_numpy()[where], vertices["lat"].to_numpy()[where]
-    nodes = pd.DataFrame({"node": ref[used], "lon": lon[used], "lat": lat[used], "gate": passages.gate_names(ref[used], gates)})
-    u, v = index[: len(begin)], index[len(begin) :]
+    nodes = pd.DataFrame({"node": ref[used], "lon": lon[used], "lat": lat[used], "gate": passages.gate_names(ref[used], walls.gates)})
     edges = _edges(ways, of_way, length, walker)
-    edges = edges.assign(u=ref[node[begin]], v=ref[node[end]], u_index=u, v_index=v)
+    edges = edges.assign(u=ref[node[begin]], v=ref[node[end]], u_index=index[: len(begin)], v_index=index[len(begin) :])
     if heights is not None:
         way = np.repeat(np.arange(len(ways)), count)
         degrees = (vertices["lon"].to_numpy(), vertices["lat"].to_numpy())
@@ -189,8 +187,7 @@ def build(
     _twins(ref, lon, lat, findings)
     x, y = x[take], y[take]
     lines = shapely.linestrings(x, y, indices=np.repeat(np.arange(len(edges)), points))
-    edges["access"] = passages.whose(edges, len(nodes), passages.gated(lines, walls, plane), findings)
-    passages.tell_open_walls(lines, edges, walls, plane, findings)
+    edges["access"] = passages.settled(edges, len(nodes), lines, walls, plane, findings)
     net = _joined(Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=plane), stops, walker, findings)
     _islands(net.edges, findings)
     return net

@@ -51,10 +51,10 @@ def gate_nodes(gates: gpd.GeoDataFrame) -> NDArray[np.int64]:
     return np.asarray([int(str(gate).partition("/")[2]) for gate in gates["gate"]], dtype=np.int64)
 
 
-def gate_names(nodes: NDArray[np.int64], gates: NDArray[np.int64]) -> pd.Series:
+def gate_names(nodes: NDArray[np.int64], gates: gpd.GeoDataFrame) -> pd.Series:
     """Id of the gate that each node is, or is a side of; empty where it is none."""
     own = own_node(nodes)
-    return pd.Series(np.where(np.isin(own, gates), np.char.add("node/", own.astype(str)), ""), dtype="str")
+    return pd.Series(np.where(np.isin(own, gate_nodes(gates)), np.char.add("node/", own.astype(str)), ""), dtype="str")
 
 
 def split(
@@ -228,6 +228,14 @@ def through_walls(
     )
     names = barriers["barrier"].to_numpy()[owner[part]]
     return pd.DataFrame({"way": ways[line], "barrier": names, "x": spot[:, 0], "y": spot[:, 1]})
+
+
+def settled(
+    edges: pd.DataFrame, nodes: int, lines: NDArray[np.object_], walls: Enclosure, plane: Plane, findings: Findings
+) -> pd.Categorical:
+    """Who may walk each edge, with what is odd about walls told."""
+    tell_open_walls(lines, edges, walls, plane, findings)
+    return whose(edges, nodes, gated(lines, walls, plane), findings)
 
 
 def gated(lines: NDArray[np.object_], walls: Enclosure, plane: Plane) -> Bools:

@@ -140,10 +140,8 @@ def _whole(study: Study, say: Say | None) -> Run:
             )
             theirs = linkage.link(goals, net, every=True)
         with clock.stage("sight"):
-            obstacles = sight.Obstacles(linkage.project(place.enclosure.barriers.geometry.to_numpy(), net), outlines)
-            seen = sight.look(starts, mine, net, obstacles, np.arange(len(starts)))
-            offers = sight.look(goals, theirs, net, obstacles, _rows_of(place), every=True)
-            mine, (theirs, _) = seen.links, offers.saved()
+            seen, theirs = _looked(place, net, outlines, (starts, mine), (goals, theirs))
+            mine = seen.links
             _link_findings(place, seen, theirs, place.findings)
         streets = (net.x, net.y) if place.extent_from == "data" else None
         setting = judging.setting(place.extent, streets, net.plane, starts, mine)
@@ -240,6 +238,19 @@ def _quick() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+def _looked(
+    place: sources.Place,
+    net: network.Network,
+    outlines: np.ndarray,
+    homes: tuple[np.ndarray, linkage.Links],
+    offers: tuple[np.ndarray, linkage.Links],
+) -> tuple[sight.Seen, linkage.Links]:
+    """Links of buildings, and of facilities, as one sees them from their doors: `homes` and `offers` are shapes and their links."""
+    obstacles = sight.Obstacles(linkage.project(place.enclosure.barriers.geometry.to_numpy(), net), outlines)
+    seen = sight.look(*homes, net, obstacles, np.arange(len(outlines)))
+    return seen, sight.look(*offers, net, obstacles, _rows_of(place), every=True).saved()[0]
 
 
 def _rows_of(place: sources.Place) -> np.ndarray:
