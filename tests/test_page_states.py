@@ -57,7 +57,7 @@ def edit(tab: Any, text: str) -> None:
 STATION = "s30.2098,114.8995,31,"
 STATES = {
     "start": ("", None),
-    "card": ("#17/30.2093/114.9/gaps/way%2F900100000324/zh", ".way summary"),
+    "card": ("#17/30.2093/114.9/gaps/way%2F900100000323/zh", ".way summary"),
     "plan": (f"#17/30.2093/114.9/clinic/-/en/{STATION};p30.2093,114.9016,30.2094,114.9031", "#sliders summary"),
     "change": (f"#17/30.2093/114.9/change/-/zh/{STATION};v60", None),
 }
