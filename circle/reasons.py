@@ -1,0 +1,379 @@
+"""Reasons: whether one passage through a wall, a railway or a river would mend a gap, and which one.
+
+Takes: barriers as lines, the network, buildings that walk a detour.   Gives: for each of them the barrier to open, if one would do.
+Never: proposes where to build (that is siting), guesses from a map without walking, or lets one building's reason hang on another's.
+
+A *passage* is a straight line between two points of the network on two sides of a barrier, no wider than the rules allow for its kind,
+through no building. Spots along every barrier are tried. A building has the reason `barrier` when
+
+    walk to one side + width of the passage + walk from the other side to a facility  ≤  limit
+
+for some passage. The last part is known from the search of the service; the first comes from one more search, outward from all passages
+at once, each beginning with what remains beyond it, and ending at the limit. So the cost is that of a search, not of buildings × barriers.
+Private ways are no through-way here either: a passage that begins on one is for those who live there, and who comes from a public way
+enters one only to end his walk there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from circle import access, rules, schema
+from circle.chunks import side_by_side
+from circle.gaps import REASONS
+from circle.linkage import AT_NODE_M, Links
+from circle.network import Network
+from circle.units import limit_metres, limit_seconds
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
+Shapes = NDArray[np.object_]
+
+ON_THE_LINE_M = 0.1  # a point this near to a barrier is on neither side of it
+ASIDE_M = 0.5  # how far along a barrier one looks for its direction
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """Places where a barrier could be opened, each in both directions; arrays of one length.
+
+    Attributes: `spot` (which spot along a barrier it was found at), `barrier` (row of the barriers), `width_m`; `near` and `far` are ties
+    to the network on this side and on the other, row i being passage i.
+    """
+
+    spot: Ints
+    barrier: Ints
+    width_m: Floats
+    near: Links
+    far: Links
+
+    def __len__(self) -> int:
+        return len(self.spot)
+
+    def take(self, rows: Ints) -> Passages:
+        """Some of the passages, in the order of `rows`."""
+        again = np.arange(len(rows))
+        near, far = (replace(links.take(rows), row=again) for links in (self.near, self.far))
+        return Passages(self.spot[rows], self.barrier[rows], self.width_m[rows], near, far)
+
+
+@dataclass(frozen=True, slots=True)
+class Spots:
+    """Points along the barriers at which a passage is tried, on the plane: place, direction of the barrier, and its row."""
+
+    x: Floats
+    y: Floats
+    along_x: Floats
+    along_y: Floats
+    barrier: Ints
+
+    def take(self, rows: Ints) -> Spots:
+        """Some of the spots."""
+        return Spots(self.x[rows], self.y[rows], self.along_x[rows], self.along_y[rows], self.barrier[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Homes:
+    """Buildings: `starts` (door or outline, on the plane) and their `links`, or those of them whose legs may be taken."""
+
+    starts: Shapes
+    links: Links
+
+    def take(self, rows: Ints) -> Homes:
+        """Some of the buildings, numbered anew."""
+        place = np.full(len(self.starts), -1, dtype=np.intp)
+        place[rows] = np.arange(len(rows))
+        kept = self.links.take(place[self.links.row] >= 0)
+        return Homes(self.starts[rows], replace(kept, row=place[kept.row]))
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is walked to: `name`, `limit_min`, ties of its facilities, and what its search found."""
+
+    name: str
+    limit_min: float
+    facilities: Links
+    reach: access.Reach
+
+
+class Openings:
+    """All passages of a place, found where they are asked for, and once.
+
+    Parameters
+    ----------
+    barriers
+        `barrier` (id), `kind`, `name`, and lines or areas in WGS 84; an area is barred by its outline. Kinds whose widest passage
+        (rules/settings.toml) is 0 cannot be opened, and no passage leads through them.
+    network
+        The walking network.
+    outlines
+        Buildings on the plane: no passage leads through one.
+    """
+
+    def __init__(self, barriers: gpd.GeoDataFrame, network: Network, outlines: Shapes) -> None:
+        self.network = network
+        self.ids = barriers["barrier"].astype(str).to_numpy(dtype=object)
+        self.rank, self.widest = _rank_of(barriers), _widest(barriers)
+        lines, owner = _lines(barriers, network)
+        opens = self.widest[owner] > 0
+        self.lines, self.owner = lines[opens], owner[opens]
+        self.spots = _spots(self.lines, self.owner, network)
+        self._tried = np.zeros(len(self.spots.x), dtype=bool)
+        self._found: list[Passages] = []
+        self._edges: shapely.STRtree | None = None
+        self._houses: shapely.STRtree | None = None
+        self._outlines = np.concatenate([outlines, lines[~opens]])
+        self._barriers = shapely.STRtree(self.lines)
+
+    def blame(self, told: pd.DataFrame, service: Service, homes: Homes, graph: access.Graph, speed_m_per_s: float) -> pd.DataFrame:
+        """Verdicts with the reason `barrier` where it is one, and the column `barrier_S`: the id of what bars the way, or empty.
+
+        Asked are buildings that walk a detour or stand on an island of the network.
+
+        Parameters
+        ----------
+        told
+            From `gaps.judge`, one row per building.
+
+        Contract: only reasons change, and only those of buildings that one passage brings within the limit.
+        """
+        reason = told[f"reason_{service.name}"].cat.codes.to_numpy().copy()
+        asked = np.flatnonzero(np.isin(reason, [REASONS.index("detour"), REASONS.index("island")]))
+        good, barrier = self.mend(homes.take(asked), service, graph, speed_m_per_s)
+        reason[asked[good]] = REASONS.index("barrier")
+        words, number = np.unique(self.ids[barrier].astype(str), return_inverse=True)
+        code = np.full(len(told), len(words))
+        code[asked[good]] = number
+        columns = {
+            f"reason_{service.name}": schema.coded(reason, list(REASONS)),
+            f"barrier_{service.name}": schema.coded(code, [*words.tolist(), ""]),
+        }
+        return told.assign(**columns)
+
+    def mend(self, homes: Homes, service: Service, graph: access.Graph, speed_m_per_s: float) -> tuple[Ints, Ints]:
+        """Buildings that one passage would bring within the limit, and the row of the barrier that it opens.
+
+        Contract: a wider rule never takes a building away; other buildings do not matter.
+        """
+        none = np.empty(0, dtype=np.intp)
+        if not len(homes.starts) or not len(self.spots.x) or not len(service.facilities):
+            return none, none
+        passages = self._around(homes.starts, limit_metres(service.limit_min, speed_m_per_s))
+        if not len(passages):
+            return none, none
+        limit_s = limit_seconds(service.limit_min)
+        rest = self._beyond(passages, service, graph, speed_m_per_s)
+        short = np.flatnonzero(rest <= limit_s)
+        if not len(short):
+            return none, none
+        passages = passages.take(short)
+        goals = replace(passages.near, leg_m=rest[short] * speed_m_per_s)  # what remains beyond, as if it were the leg of the goal
+        residents = np.zeros(len(passages), dtype=bool)  # who does not live on a private way does not begin a passage there
+        reach = access.search(graph, goals, len(passages), speed_m_per_s, residents, limit_s=limit_s)
+        walk = access.measure(graph, homes.links, len(homes.starts), goals, reach, speed_m_per_s)
+        good = np.flatnonzero(walk.seconds <= limit_s)
+        return good, passages.barrier[walk.facility[good]]
+
+    def _beyond(self, passages: Passages, service: Service, graph: access.Graph, speed_m_per_s: float) -> Floats:
+        """Seconds through each passage and on to a facility."""
+        far = replace(passages.far, leg_m=passages.width_m)
+        at_home = graph.own[passages.near.edge]
+        visiting = replace(graph, start_u=graph.goal_u, start_v=graph.goal_v)
+        walks = [access.measure(one, far, len(far), service.facilities, service.reach, speed_m_per_s) for one in (graph, visiting)]
+        return np.where(at_home, walks[0].seconds, walks[1].seconds)
+
+    def _around(self, starts: Shapes, reach_m: float) -> Passages:
+        """Passages at spots that lie in the same square of the reach's size as a building, or in one beside it.
+
+        Buildings larger than that are rare, and are looked around at each end of their box and at their middle.
+        """
+        west, south, east, north = shapely.bounds(starts).T
+        x, y = np.r_[west, (west + east) / 2, east], np.r_[south, (south + north) / 2, north]
+        size = reach_m * float(self.network.plane.units_per_metre(np.asarray([south.min(), north.max()])).max())
+        across = 1 << 31
+
+        def cells(x: Floats, y: Floats) -> NDArray[np.int64]:
+            return np.floor(x / size).astype(np.int64) * across + np.floor(y / size).astype(np.int64)
+
+        own = np.unique(cells(x, y))
+        beside = np.unique((own[:, None] + np.asarray([dx * across + dy for dx in (-1, 0, 1) for dy in (-1, 0, 1)])).ravel())
+        wanted = np.isin(cells(self.spots.x, self.spots.y), beside)
+        fresh = np.flatnonzero(wanted & ~self._tried)
+        if len(fresh):
+            self._found.append(self._try(fresh))
+            self._tried[fresh] = True
+        every = _joined(self._found)
+        return every.take(np.flatnonzero(wanted[every.spot]))
+
+    def _try(self, rows: Ints) -> Passages:
+        """Passages at some of the spots."""
+        spots, network = self.spots.take(rows), self.network
+        if self._edges is None:
+            self._edges = shapely.STRtree(network.lines)
+        units = network.plane.units_per_metre(spots.y)
+        points = shapely.points(spots.x, spots.y)
+        reach = self.widest[spots.barrier] * units
+        around = self._edges.query(shapely.box(spots.x - reach, spots.y - reach, spots.x + reach, spots.y + reach))[1]
+        begin, stop, of_edge = _segments(network.lines, np.unique(around))
+        near = shapely.STRtree(shapely.linestrings(np.stack([begin, stop], axis=1)) if len(begin) else [])
+        spot, segment = near.query(points, predicate="dwithin", distance=reach)
+        edge, place = of_edge[segment], np.column_stack([spots.x, spots.y])[spot]
+        end = _nearest(begin[segment], stop[segment], place)
+        dx, dy = (end - place).T
+        side = (spots.along_x[spot] * dy - spots.along_y[spot] * dx) / units[spot]
+        away = np.hypot(dx, dy) / units[spot]
+        off = (np.abs(side) > ON_THE_LINE_M) & ~self._crossed(edge, spots.barrier[spot], points[spot], reach[spot])
+        spot, edge, end, left, away = spot[off], edge[off], end[off], side[off] > 0, away[off]
+        order = np.lexsort((away, edge, left, spot))  # of one edge on one side the nearest point
+        order = order[_place(((spot * 2 + left) * len(network.lines) + edge)[order]) == 0]
+        order = order[np.lexsort((edge[order], away[order], left[order], spot[order]))]
+        kept = order[_place((spot * 2 + left)[order]) < int(rules.settings("passage")["keep"])]
+        ends = pd.DataFrame({"spot": spot[kept], "at": kept})
+        pairs = ends[left[kept]].merge(ends[~left[kept]], on="spot")
+        one, other = pairs["at_x"].to_numpy(dtype=np.intp), pairs["at_y"].to_numpy(dtype=np.intp)
+        return self._pass(rows, spot, units, (edge, end), (one, other))
+
+    def _crossed(self, edge: Ints, barrier: Ints, points: Shapes, reach: Floats) -> Bools:
+        """Pairs of spot and edge where the edge itself crosses the barrier near the spot: there the barrier is open, or passed above."""
+        out = np.zeros(len(edge), dtype=bool)
+        once, which = np.unique(edge, return_inverse=True)
+        part, hit = self._barriers.query(self.network.lines[once], predicate="intersects")
+        crossing = pd.DataFrame({"which": part, "barrier": self.owner[hit], "hit": hit})
+        both = pd.DataFrame({"which": which, "barrier": barrier, "row": np.arange(len(edge))}).merge(crossing, on=["which", "barrier"])
+        row, hit = both["row"].to_numpy(dtype=np.intp), both["hit"].to_numpy(dtype=np.intp)
+        if len(row):
+            at = side_by_side(shapely.intersection, self.network.lines[edge[row]], self.lines[hit])
+            out[row[shapely.distance(points[row], at) <= reach[row]]] = True
+        return out
+
+    def _pass(self, rows: Ints, spot: Ints, units: Floats, ends: tuple[Ints, Floats], pairs: tuple[Ints, Ints]) -> Passages:
+        """The pairs of ends that make a passage: narrow enough, through a barrier, through no building; in both directions."""
+        edge, end = ends
+        one, other = pairs
+        at = spot[one]
+        width = np.hypot(*(end[one] - end[other]).T) / units[at]
+        lines = shapely.linestrings(np.stack([end[one], end[other]], axis=1)) if len(one) else np.empty(0, dtype=object)
+        barrier = self._named(lines)
+        fine = np.flatnonzero((barrier >= 0) & (width <= np.where(barrier >= 0, self.widest[barrier], 0.0)))
+        if len(fine):
+            if self._houses is None:
+                self._houses = shapely.STRtree(self._outlines)
+            fine = np.setdiff1d(fine, fine[self._houses.query(lines[fine], predicate="crosses")[0]])
+        one, other, at, width, barrier = one[fine], other[fine], at[fine], width[fine], barrier[fine]
+        here, there = np.r_[one, other], np.r_[other, one]
+        order = np.lexsort((there, here, np.r_[at, at]))
+        near, far = (_tie(edge[side][order], end[side][order], self.network) for side in (here, there))
+        return Passages(rows[np.r_[at, at]][order], np.r_[barrier, barrier][order], np.r_[width, width][order], near, far)
+
+    def _named(self, lines: Shapes) -> Ints:
+        """The barrier that each passage is named after: of those that it crosses, the hardest to open; −1 where it crosses none."""
+        out = np.full(len(lines), -1, dtype=np.intp)
+        passage, hit = self._barriers.query(lines, predicate="intersects")
+        owner = self.owner[hit]
+        order = np.lexsort((owner, self.rank[owner], passage))
+        first = order[_place(passage[order]) == 0]
+        out[passage[first]] = owner[first]
+        return out
+
+
+def _lines(barriers: gpd.GeoDataFrame, network: Network) -> tuple[Shapes, Ints]:
+    """Single lines of all barriers on the plane, and the row of the barrier of each; areas give their outlines."""
+    shapes = np.asarray(barriers.geometry, dtype=object)
+    areal = shapely.get_dimensions(shapes) == 2
+    shapes = np.where(areal, shapely.boundary(shapes), shapes)
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    drawn = (shapely.get_dimensions(parts) == 1) & ~shapely.is_empty(parts)
+    parts, owner = parts[drawn], owner[drawn]
+    degrees = shapely.get_coordinates(parts)
+    x, y = network.plane.forward(degrees[:, 0], degrees[:, 1])
+    return np.asarray(shapely.set_coordinates(parts.copy(), np.column_stack([x, y]))), owner
+
+
+def _rank_of(barriers: gpd.GeoDataFrame) -> Ints:
+    """Order in which barriers give a passage its name: by kind as in the rules, then the named ones."""
+    kinds = list(rules.settings("passage_width_m"))
+    kind = [kinds.index(one) if one in kinds else len(kinds) for one in barriers["kind"].astype(str)]
+    unnamed = np.asarray(barriers["name"].astype(str) == "", dtype=np.intp)
+    return np.asarray(kind, dtype=np.intp) * 2 + unnamed
+
+
+def _widest(barriers: gpd.GeoDataFrame) -> Floats:
+    """Metres of the widest passage through each barrier, by its kind."""
+    widths = rules.settings("passage_width_m")
+    return np.asarray([widths.get(kind, widths["other"]) for kind in barriers["kind"].astype(str)], dtype=np.float64)
+
+
+def _spots(lines: Shapes, owner: Ints, network: Network) -> Spots:
+    if not len(lines):
+        none = np.empty(0)
+        return Spots(none, none, none, none, none.astype(np.intp))
+    length = shapely.length(lines)
+    units = network.plane.units_per_metre(shapely.get_y(shapely.get_point(lines, 0)))
+    pieces = np.maximum(np.ceil(length / units / rules.settings("passage")["every_m"]), 1).astype(np.intp)
+    of = np.repeat(np.arange(len(lines)), pieces)
+    step = np.arange(len(of)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    at = (step + 0.5) * length[of] / pieces[of]
+
+    def place(distance: Floats) -> Floats:
+        return np.asarray(shapely.get_coordinates(side_by_side(shapely.line_interpolate_point, lines[of], distance)))
+
+    here = place(at)
+    aside = ASIDE_M * units[of]
+    before, after = place(np.maximum(at - aside, 0.0)), place(np.minimum(at + aside, length[of]))
+    direction = after - before
+    size = np.hypot(*direction.T)
+    kept = size > 0  # a loop shorter than a stride has no direction
+    direction = direction[kept] / size[kept, None]
+    return Spots(here[kept, 0], here[kept, 1], direction[:, 0], direction[:, 1], owner[of][kept])
+
+
+def _segments(lines: Shapes, edges: Ints) -> tuple[Floats, Floats, Ints]:
+    """Begin and end of every straight piece of some edges, and the edge that it is of: a street may run along both sides of a wall."""
+    points, index = shapely.get_coordinates(lines[edges], return_index=True)
+    first = np.flatnonzero(index[1:] == index[:-1])
+    return points[first], points[first + 1], edges[index[first]]
+
+
+def _nearest(begin: Floats, stop: Floats, place: Floats) -> Floats:
+    """The point of each straight piece that is nearest to each place."""
+    along = stop - begin
+    square = (along**2).sum(axis=1)
+    share = np.divide(((place - begin) * along).sum(axis=1), square, out=np.zeros(len(square)), where=square > 0)
+    return np.asarray(begin + np.clip(share, 0.0, 1.0)[:, None] * along)
+
+
+def _tie(edge: Ints, point: Floats, network: Network) -> Links:
+    """Ties of points that lie on edges; a hair's breadth from a node is at the node, as in `linkage`."""
+    length = network.edges["length_m"].to_numpy()[edge]
+    share = shapely.line_locate_point(network.lines[edge], shapely.points(point), normalized=True) if len(edge) else np.empty(0)
+    offset = np.clip(share, 0.0, 1.0) * length
+    offset = np.where(offset <= AT_NODE_M, 0.0, np.where(offset >= length - AT_NODE_M, length, offset))
+    nothing = np.zeros(len(edge))
+    return Links(np.arange(len(edge)), edge, offset, nothing, point[:, 0], point[:, 1], np.zeros(len(edge), dtype=np.int8))
+
+
+def _place(group: Ints) -> Ints:
+    """Place within runs of equal, sorted values."""
+    new = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if len(group) else np.empty(0, dtype=np.intp)
+    return np.arange(len(group)) - np.repeat(new, np.diff(np.r_[new, len(group)]))
+
+
+def _joined(parts: list[Passages]) -> Passages:
+    def links(side: str) -> Links:
+        columns = [np.concatenate([getattr(getattr(part, side), name) for part in parts]) for name in Links.__slots__]
+        return replace(Links(*columns), row=np.arange(sum(map(len, parts))))
+
+    if not parts:
+        none = np.empty(0)
+        tie = Links(none.astype(np.intp), none.astype(np.intp), none, none, none, none, none.astype(np.int8))
+        return Passages(none.astype(np.intp), none.astype(np.intp), none, tie, tie)
+    spot, barrier, width = (np.concatenate([getattr(part, name) for part in parts]) for name in ("spot", "barrier", "width_m"))
+    return Passages(spot, barrier, width, links("near"), links("far"))
