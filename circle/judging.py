@@ -15,7 +15,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from circle import access, gaps, linkage, schema, sight, summary
+from circle import access, gaps, linkage, reasons, schema, sight, summary
 from circle.clock import Clock
 from circle.errors import Findings
 from circle.extent import metres_to_edge
@@ -34,6 +34,7 @@ class Case:
     """What a judgement rests on: `mine` and `theirs` are links of buildings and facilities, `goals` the facilities' doors or outlines.
 
     `seen` knows which of `mine` cross a wall or a house, and tests them as they are taken; without it their flags say what is known.
+    `openings` knows where barriers could be opened; without it no barrier is to blame.
     """
 
     facilities: pd.DataFrame
@@ -44,10 +45,11 @@ class Case:
     goals: Shapes
     speed_m_per_s: float
     seen: sight.Seen | None = None
+    openings: reasons.Openings | None = None
 
 
 def columns(case: Case, services: Iterable[Limit], findings: Findings, clock: Clock) -> list[pd.DataFrame]:
-    """Columns `minutes_S`, `facility_S`, `leg_m_S`, `verdict_S`, `reason_S`, `fragile_S` of each service, one row per building."""
+    """Columns `minutes_S`, `facility_S`, `leg_m_S`, `verdict_S`, `reason_S`, `barrier_S`, `fragile_S` of each service, one row per building."""
     speed = case.speed_m_per_s
     made: list[pd.DataFrame] = []
     for limit in services:
@@ -62,8 +64,18 @@ def columns(case: Case, services: Iterable[Limit], findings: Findings, clock: Cl
             walk = access.measure(case.graph, case.mine, len(case.setting.starts), offered, reach, speed, case.seen, ask_s)
         with clock.stage("gaps"):
             made.append(_walks(limit.service, walk, case.facilities["facility"].to_numpy()[rows], case.mine))
-            made.append(_doubted(limit.service, gaps.judge(limit, walk, case.goals[rows], case.setting, speed), walk, case, offered))
+            told = _doubted(limit.service, gaps.judge(limit, walk, case.goals[rows], case.setting, speed), walk, case, offered)
+        with clock.stage("reasons"):
+            made.append(_blamed(told, case, reasons.Service(limit.service, limit.limit_min, offered, reach)))
     return made
+
+
+def _blamed(told: pd.DataFrame, case: Case, service: reasons.Service) -> pd.DataFrame:
+    """Verdicts with `barrier_S`, and the reason `barrier` where one is to blame."""
+    if case.openings is None:
+        return told.assign(**{f"barrier_{service.name}": schema.coded(np.zeros(len(told), dtype=np.int8), [""])})
+    homes = reasons.Homes(case.setting.starts, case.mine, case.seen)
+    return case.openings.blame(told, service, homes, case.graph, case.speed_m_per_s)
 
 
 def _doubted(service: str, verdicts: pd.DataFrame, walk: access.Access, case: Case, offered: linkage.Links) -> pd.DataFrame:

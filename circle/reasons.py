@@ -29,6 +29,7 @@ from circle.chunks import side_by_side
 from circle.gaps import REASONS
 from circle.linkage import AT_NODE_M, Links
 from circle.network import Network
+from circle.sight import Seen
 from circle.units import limit_metres, limit_seconds
 
 Floats = NDArray[np.float64]
@@ -81,17 +82,22 @@ class Spots:
 
 @dataclass(frozen=True, slots=True)
 class Homes:
-    """Buildings: `starts` (door or outline, on the plane) and their `links`, or those of them whose legs may be taken."""
+    """Buildings: `starts` (door or outline, on the plane), `links`, and what is known of the legs (`seen`; None: all may be taken)."""
 
     starts: Shapes
     links: Links
+    seen: Seen | None = None
 
     def take(self, rows: Ints) -> Homes:
         """Some of the buildings, numbered anew."""
         place = np.full(len(self.starts), -1, dtype=np.intp)
         place[rows] = np.arange(len(rows))
-        kept = self.links.take(place[self.links.row] >= 0)
-        return Homes(self.starts[rows], replace(kept, row=place[kept.row]))
+        mine = place[self.links.row] >= 0
+        kept = self.links.take(mine)
+        links = replace(kept, row=place[kept.row])
+        known = self.seen
+        part = None if known is None else Seen(links, known.network, known.obstacles, known.own[rows], known.state[mine])
+        return Homes(self.starts[rows], links, part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +184,7 @@ class Openings:
         goals = replace(passages.near, leg_m=rest[short] * speed_m_per_s)  # what remains beyond, as if it were the leg of the goal
         residents = np.zeros(len(passages), dtype=bool)  # who does not live on a private way does not begin a passage there
         reach = access.search(graph, goals, len(passages), speed_m_per_s, residents, limit_s=limit_s)
-        walk = access.measure(graph, homes.links, len(homes.starts), goals, reach, speed_m_per_s)
+        walk = access.measure(graph, homes.links, len(homes.starts), goals, reach, speed_m_per_s, homes.seen, 0.0)
         good = np.flatnonzero(walk.seconds <= limit_s)
         return good, passages.barrier[walk.facility[good]]
 
@@ -229,6 +235,13 @@ class Openings:
         end = _nearest(begin[segment], stop[segment], place)
         dx, dy = (end - place).T
         side = (spots.along_x[spot] * dy - spots.along_y[spot] * dx) / units[spot]
+        # a path that ends at the barrier, at a closed gate, lies on the side that it comes from
+        from_side = [
+            ((spots.along_x[spot] * (at - place)[:, 1]) - (spots.along_y[spot] * (at - place)[:, 0])) / units[spot]
+            for at in (begin[segment], stop[segment])
+        ]
+        come = np.where(np.abs(from_side[0]) > np.abs(from_side[1]), *from_side)
+        side = np.where(np.abs(side) > ON_THE_LINE_M, side, come)
         away = np.hypot(dx, dy) / units[spot]
         off = (np.abs(side) > ON_THE_LINE_M) & ~self._crossed(edge, spots.barrier[spot], points[spot], reach[spot])
         spot, edge, end, left, away = spot[off], edge[off], end[off], side[off] > 0, away[off]
@@ -245,7 +258,7 @@ class Openings:
         """Pairs of spot and edge where the edge itself crosses the barrier near the spot: there the barrier is open, or passed above."""
         out = np.zeros(len(edge), dtype=bool)
         once, which = np.unique(edge, return_inverse=True)
-        part, hit = self._barriers.query(self.network.lines[once], predicate="intersects")
+        part, hit = self._barriers.query(self.network.lines[once], predicate="crosses")
         crossing = pd.DataFrame({"which": part, "barrier": self.owner[hit], "hit": hit})
         both = pd.DataFrame({"which": which, "barrier": barrier, "row": np.arange(len(edge))}).merge(crossing, on=["which", "barrier"])
         row, hit = both["row"].to_numpy(dtype=np.intp), both["hit"].to_numpy(dtype=np.intp)

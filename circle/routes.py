@@ -120,6 +120,8 @@ class Router:
             The run has no links of such a building: it is not in the run, or is tied to no path.
         """
         rows = self.links[(self.links["kind"] == "building") & (self.links["id"] == building)].sort_values("rank")
+        if "seen" in rows:  # a leg that was never tested may lead through a wall: the walk does not take it, and nor does the runner-up
+            rows = rows[rows["seen"].to_numpy(dtype=bool)]
         if not len(rows):
             raise KeyError(f"{building} is not in this run, or is tied to no path")
         mine = _links(rows, {building: 0})

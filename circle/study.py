@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from circle import access, gaps, judging, linkage, network, referee, rules, schema, sight, sources, summary
+from circle import access, gaps, judging, linkage, network, reasons, referee, rules, schema, sight, sources, summary
 from circle.clock import Clock, Say
 from circle.errors import Findings, RuleError
 from circle.options import Options
@@ -143,9 +143,10 @@ def _whole(study: Study, say: Say | None) -> Run:
             seen, theirs = _looked(place, net, outlines, (starts, mine), (goals, theirs))
             mine = seen.links
             _link_findings(place, seen, theirs, place.findings)
+            openings = reasons.Openings(place.enclosure.barriers, net, outlines)
         streets = (net.x, net.y) if place.extent_from == "data" else None
         setting = judging.setting(place.extent, streets, net.plane, starts, mine)
-        case = judging.Case(place.facilities, graph, mine, theirs, setting, goals, study.walker.speed_m_per_s, seen)
+        case = judging.Case(place.facilities, graph, mine, theirs, setting, goals, study.walker.speed_m_per_s, seen, openings)
         columns = judging.columns(case, study.standard.services, place.findings, clock)
         buildings = judging.judged(place.buildings, columns, study.standard)
         with clock.stage("gaps"):

@@ -390,6 +390,7 @@ def _verdicts(saved: Saved) -> Check:
         wrong |= (buildings[f"facility_{limit.service}"].astype(str).to_numpy() == "") != np.isinf(seconds)
         for word, allowed in REASONS_OF.items():
             wrong |= (verdict == word) & ~np.isin(reason, list(allowed))
+        wrong |= (reason == "barrier") != (buildings[f"barrier_{limit.service}"].astype(str).to_numpy() != "")
         missed += np.isin(verdict, ["gap", "unreachable"])
         worst = np.minimum(worst, [gaps.WORST_FIRST.index(word) for word in verdict])
     wrong |= np.asarray(gaps.WORST_FIRST, dtype=object)[worst] != buildings["verdict"].astype(str).to_numpy()

@@ -7,11 +7,17 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from town import Town
 
+import circle
 from circle import access, gaps, linkage, network, reasons, rules, standards
+from circle.result import Run
+from circle.verify import REASONS_OF
 
 Line = list[tuple[float, float]]
+SPOTS = [-130.5, -70.5, -10.5, 50.5, 110.5]
 
 
 def asked(town: Town, *barriers: tuple[str, str, str, Line], visitors: bool = True) -> dict[str, tuple[str, str, str]]:
@@ -187,3 +193,87 @@ def test_a_place_without_barriers_or_without_shops_answers():
     empty.street((0, 0), (100, 0))
     home = empty.house(50, 6)
     assert asked(empty, WALL)[home] == ("unmapped", "no_facility", "")
+
+
+# --- whole studies
+
+
+def rows_of(run: Run) -> dict[str, dict[str, object]]:
+    return run.buildings.set_index("building").to_dict("index")
+
+
+def test_a_study_names_the_wall_and_explains_it():
+    town, house = two_streets()
+    wall = town.wall((-190, 10), (190, 10), name="矿山围墙", barrier="wall")
+    run = town.study()
+    row = rows_of(run)[house]
+    assert (row["verdict_shop"], row["reason_shop"], row["barrier_shop"]) == ("gap", "barrier", wall)
+    assert run.summary["reasons"]["shop"] == {"barrier": 1}
+    told = run.explain(house, "shop")
+    assert f"through the wall ({wall} 矿山围墙)" in told.reason_sentence("en")
+    assert f"在墙（{wall} 矿山围墙）上开一个不宽于 30 米的通道" in told.reason_sentence("zh")
+
+
+def test_a_closed_gate_is_where_the_wall_would_be_opened():
+    """One path leads straight through the wall, at a gate that nobody may pass: the passage has no width at all."""
+    town = Town()
+    town.street((-300, -25), (0, -25), (300, -25), (300, 45), (0, 45), (-300, 45))
+    town.street((0, -25), (0, 10), (0, 45))
+    wall = town.wall((-290, 10), (0, 10), (290, 10), barrier="wall")
+    town.gate(0, 10, locked="yes", access="no", foot="no")
+    town.offer("shop", -6, 30)
+    house = town.house(6, -4, size=4)
+    row = rows_of(town.study())[house]
+    assert (row["verdict_shop"], row["reason_shop"], row["barrier_shop"]) == ("gap", "barrier", wall)
+
+
+def test_without_the_wall_the_gate_or_the_limit_nothing_is_blamed():
+    town, house = two_streets()
+    town.wall((-190, 10), (0, 10), (190, 10), barrier="wall")
+    town.street((0, 0), (0, 10), (0, 20))  # an open path through it, which joins neither street
+    assert rows_of(town.study())[house]["reason_shop"] == "barrier"
+    town, house = two_streets()
+    town.wall((-190, 10), (190, 10), barrier="kerb")
+    assert rows_of(town.study())[house]["reason_shop"] == "detour"
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.sampled_from([-120, -80, -40, 0, 40, 80, 120]), min_size=1, max_size=4, unique=True),
+    st.lists(
+        st.tuples(st.sampled_from([-130.5, -70.5, -10.5, 50.5, 110.5]), st.sampled_from([-7.0, 27.0])), min_size=1, max_size=5, unique=True
+    ),
+    st.lists(st.tuples(st.integers(-150, 100), st.integers(20, 90)), max_size=3),
+)
+def test_reasons_are_in_the_vocabulary_and_follow_the_verdict(shops, houses, walls):
+    town = Town(box=(-400.0, -400.0, 300.0, 400.0))
+    town.street((-200, 0), (0, 0), (200, 0), (200, 20), (-200, 20))
+    town.street((-20, 300), (30, 300))
+    homes = [town.house(x, y, size=4) for x, y in houses]
+    lost, cut = town.house(0, 310, size=4), town.house(-300, -300)
+    for x in shops:
+        town.offer("shop", x, 24)
+    for x, length in walls:
+        town.wall((x, 10), (x + length, 10), barrier="wall")
+    run = town.study()
+    rows = rows_of(run)
+    for building in (*homes, lost, cut):
+        for limit in run.standard.services:
+            verdict, reason = rows[building][f"verdict_{limit.service}"], rows[building][f"reason_{limit.service}"]
+            assert reason in gaps.REASONS
+            assert reason in REASONS_OF[verdict]
+            assert (reason == "barrier") == (rows[building][f"barrier_{limit.service}"] != "")
+    ids = set(run.barriers["barrier"])
+    assert {rows[building]["barrier_shop"] for building in homes} <= {*ids, ""}
+
+
+@pytest.mark.parametrize("name", ["beijing_yizhuang_2021.osm.pbf", "beijing_bupt_campus_2025.osm", "berlin_borsigwalde_2026.osm.pbf"])
+def test_every_building_of_a_real_place_that_is_not_met_has_a_reason(test_data, name):
+    run = circle.run(test_data / "osm" / name)
+    for limit in run.standard.services:
+        verdict, reason, barrier = (run.buildings[f"{one}_{limit.service}"].astype(str) for one in ("verdict", "reason", "barrier"))
+        assert ((verdict == "met") == (reason == "")).all()
+        for word, allowed in REASONS_OF.items():
+            assert set(reason[verdict == word]) <= allowed
+        assert ((reason == "barrier") == (barrier != "")).all()
+        assert set(barrier) <= {*run.barriers["barrier"], ""}

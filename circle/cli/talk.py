@@ -20,6 +20,7 @@ STAGES = {
     "linkage": "tying doors to paths 连接出入口",
     "access": "measuring walks 计算步行时间",
     "gaps": "judging gaps 判定短板",
+    "reasons": "finding what bars the way 查找阻隔",
     "tables": "writing tables 写出数据表",
     "check": "checking a sample against networkx 抽样复核",
     "page": "drawing the map 绘制地图",
