@@ -20,7 +20,7 @@ from circle.publish.wording import both, clean, head, note, word, words
 def write_gaps(book: Book, run: Saved) -> None:
     """Write the sheet of the gap list."""
     layers = run.zone_layers()
-    per_service = [f"{kind}_{s}" for s in run.services for kind in ("minutes", "facility", "verdict", "reason", "fragile")]
+    per_service = [f"{kind}_{s}" for s in run.services for kind in ("minutes", "facility", "verdict", "reason", "fragile", "barrier")]
     zones = [("compound", "compound"), *((layer, f"zone_{layer}") for layer in layers)]
     fixed = ["building", "name", "residential", "households"]
     buildings = run.table("buildings", [*fixed, *(column for _, column in zones), *per_service])
@@ -34,7 +34,7 @@ def write_gaps(book: Book, run: Saved) -> None:
     heads = [head("building"), head("name"), *(word("layer", layer) for layer, _ in zones)]
     columns: list[Column] = [_text(buildings["building"], where), _text(buildings["name"], where)]
     columns += [_text(buildings[column], where, names.get(layer)) for layer, column in zones]
-    heads += [head(k) for k in ("service", "minutes", "limit", "over", "reason", "fragile", "households", "nearest")]
+    heads += [head(k) for k in ("service", "minutes", "limit", "over", "reason", "fragile", "households", "nearest", "barrier")]
     limits = np.array([limit.limit_min for limit in run.standard.services], dtype=np.float64)
     no_path = head("no_path")
     columns += [
@@ -46,9 +46,10 @@ def write_gaps(book: Book, run: Saved) -> None:
         TextColumn(_picked(run, buildings, "fragile", where, service).astype(np.int64), ["", head("yes")]),
         NumberColumn(buildings["households"].to_numpy(np.float64)[where], "households"),
         _text(_picked(run, buildings, "facility", where, service), None, _facility_names(run)),
+        _text(_picked(run, buildings, "barrier", where, service), None, _barrier_names(run)),
     ]
 
-    sheet = Sheet(book, "gaps", [17, 22, *[16] * len(zones), 30, 17, 13, 17, 46, 12, 13, 36])
+    sheet = Sheet(book, "gaps", [17, 22, *[16] * len(zones), 30, 17, 13, 17, 46, 12, 13, 36, 30])
     sheet.text(0, 0, f"{head('title')} · {word('sheet', 'gaps')} · {both(run.standard.title)}", "title")
     said = [note("gaps", rows=f"{rows:,}")]
     if left:
@@ -86,7 +87,8 @@ def _worst_first(run: Saved, buildings: pd.DataFrame) -> tuple[NDArray[np.int64]
 def _picked(run: Saved, buildings: pd.DataFrame, kind: str, where: NDArray[np.int64], service: NDArray[np.int64]) -> Any:
     """Values of one of the columns `kind_S`, each from the row and the service that it is asked for."""
     names = [f"{kind}_{s}" for s in run.services]
-    values = [buildings[name].to_numpy(np.float64 if kind == "minutes" else object) for name in names]
+    none = np.full(len(buildings), "", dtype=object)  # runs of older versions have fewer columns
+    values = [buildings[name].to_numpy(np.float64 if kind == "minutes" else object) if name in buildings else none for name in names]
     picked = np.empty(len(where), dtype=values[0].dtype)
     for number, column in enumerate(values):
         mine = service == number
@@ -113,6 +115,13 @@ def _zone_names(run: Saved) -> dict[str, dict[str, str]]:
     for layer, zone, name in zip(texts(zones["layer"]), texts(zones["zone"]), texts(zones["name"]), strict=True):
         names.setdefault(layer, {})[zone] = name
     return names
+
+
+def _barrier_names(run: Saved) -> dict[str, str]:
+    if not run.has("barriers"):
+        return {}
+    table = run.table("barriers", ["barrier", "name"])
+    return {one: f"{name} ({one})" for one, name in zip(texts(table["barrier"]), texts(table["name"]), strict=True) if name}
 
 
 def _facility_names(run: Saved) -> dict[str, str]:

@@ -89,6 +89,7 @@ def _building_aliases(run: Saved) -> dict[str, str]:
             ("facility", "style"),
             ("verdict", "style"),
             ("reason", "head"),
+            ("barrier", "head"),
             ("fragile", "head"),
             ("leg_m", "style"),
         ):
