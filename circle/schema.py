@@ -119,7 +119,7 @@ def expand(table: str, services: Iterable[str] = (), layers: Iterable[str] = ())
     """Return the columns of a table of one run: a template column becomes one column for each service or layer.
 
     >>> [column.name for column in expand("buildings", ["shop"], ["grid"]) if "_" in column.name][-3:]
-    ['reason_shop', 'fragile_shop', 'leg_m_shop']
+    ['barrier_shop', 'fragile_shop', 'leg_m_shop']
     """
     values = {"service": tuple(services), "layer": tuple(layers)}
     found: list[Column] = []

@@ -120,6 +120,7 @@ def _service_columns(rng: np.random.Generator, xy: np.ndarray, service: str, pla
         f"facility_{service}": facility,
         f"verdict_{service}": pd.Categorical(verdict, categories=["met", "gap", "unreachable", "unmapped"]),
         f"reason_{service}": pd.Categorical(reason, categories=REASONS),
+        f"barrier_{service}": "",
         f"fragile_{service}": np.abs(minutes - limit) < 0.1 * limit,
         f"leg_m_{service}": rng.gamma(2, 4, n).round(2),
     }
