@@ -107,8 +107,8 @@ def _record(folder: Path, name: str) -> dict[str, Any]:
     return record
 
 
-def read_table(folder: Path, name: str, columns: list[str], prefix: str | None = None) -> pa.Table:
-    """Read columns of one table; those that begin with `prefix` as well."""
+def read_table(folder: Path, name: str, columns: list[str], prefix: str | tuple[str, ...] = ()) -> pa.Table:
+    """Read columns of one table; those that begin with `prefix`, or with one of several, as well."""
     path = folder / name
     try:
         there = pq.read_schema(path).names
@@ -119,7 +119,7 @@ def read_table(folder: Path, name: str, columns: list[str], prefix: str | None =
     missing = [column for column in columns if column not in there]
     if missing:
         raise SchemaError(f"{path}: column {missing[0]!r} is missing; the page needs {', '.join(missing)}. {AGAIN}")
-    extra = [column for column in there if prefix and column.startswith(prefix) and column not in columns]
+    extra = [column for column in there if column.startswith(prefix) and column not in columns]
     every = [*columns, *extra]
     # texts that repeat are read as numbers into a list, six times faster than one by one
     repeated = [column for column in every if column.startswith(REPEATED)]
@@ -148,7 +148,7 @@ def load(folder: Path) -> Saved:
         raise SchemaError(f"{folder / 'run.json'}: key 'standard' lacks its services. {AGAIN}") from None
     per_service = [f"{column}_{s}" for s in services for column in ("minutes", "facility", "verdict", "reason", "fragile", "leg_m")]
     fixed = ["building", "name", "use", "levels", "residential", "residential_by", "households", "households_by", "compound", "geometry"]
-    buildings = read_table(folder, "buildings.parquet", [*fixed, *per_service], "zone_")
+    buildings = read_table(folder, "buildings.parquet", [*fixed, *per_service], ("zone_", "barrier_"))
     facilities = read_table(folder, "facilities.parquet", ["facility", "service", "name", "geometry"], "visitors")
     return Saved(folder, run, summary, services, buildings, facilities)
 
@@ -260,6 +260,10 @@ def details(saved: Saved, *, legs: bool = True) -> str:
         number, lists[column] = codes(table[column])
         sections[column] = pack.varints((number + 1)[rows])
     sections["levels"] = pack.varints(np.rint(np.clip(_numbers(table["levels"]), 0, 1000) * 2).astype(np.int64)[rows])
+    for column in (c for c in table.column_names if c.startswith("barrier_")):
+        number, barriers = codes(table[column])
+        lists[column] = _barrier_names(saved.folder, barriers)
+        sections[column] = pack.varints((number + 1)[rows])
     offered, services = codes(saved.facilities["service"])
     ids = np.asarray(_text_column(saved.facilities["facility"]).to_pylist(), dtype=object)
     before = np.zeros(len(table), dtype=np.int64)
@@ -297,6 +301,15 @@ def before(saved: Saved, other: Saved | None) -> str:
         sections[f"state_{s}"] = np.where(there, verdict[rows], len(VERDICTS)).astype(np.uint8).tobytes()
         sections[f"minutes_{s}"] = pack.planes(np.where(there, packed[rows], 0).astype(np.uint16))
     return pack.block({"n": len(saved.buildings)}, sections, saved.level)
+
+
+def _barrier_names(folder: Path, barriers: list[str]) -> list[str]:
+    """Names of some barriers with their ids; ids alone where the run has no table of barriers."""
+    if not barriers or not (folder / "barriers.parquet").is_file():
+        return barriers
+    table = read_table(folder, "barriers.parquet", ["barrier", "name"])
+    names = dict(zip(table["barrier"].to_pylist(), table["name"].to_pylist(), strict=True))
+    return [f"{names[one]} ({one})" if names.get(one) else one for one in barriers]
 
 
 def facilities(saved: Saved) -> str:

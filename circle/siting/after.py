@@ -136,6 +136,8 @@ def _write(buildings: pd.DataFrame, service: str, walk: access.Access, found: tu
         f"leg_m_{service}": (leg, changed),
         **{str(name): (judged[name].astype(object if judged[name].dtype != bool else bool).to_numpy(), again) for name in judged.columns},
     }
+    if f"barrier_{service}" in buildings:  # whoever walks another way now is not judged by the barrier of the old one
+        columns = {**columns, f"barrier_{service}": (np.full(len(before), "", dtype=object), again)}
     for name, (values, rows) in columns.items():
         old = buildings[name]
         plain = old.astype(object).to_numpy().copy() if isinstance(old.dtype, pd.CategoricalDtype) else old.to_numpy().copy()

@@ -42,7 +42,8 @@ function serviceRow(place, service, i) {
   const reason = reasonOf(service, i);
   const k = service.facility[i];
   const notes = [];
-  if (reason) notes.push(h("span", { class: "why" }, words.reason[reason] ? t(`reason.${reason}`) : reason));
+  const barrier = reason === "barrier" && place.model.details?.lists[`barrier_${service.key}`] ? listed(place.model.details, `barrier_${service.key}`, i) : "";
+  if (reason) notes.push(h("span", { class: "why" }, words.reason[reason] ? t(`reason.${reason}`) : reason, barrier ? ": " : "", barrier ? named(barrier) : ""));
   if (k >= 0) notes.push(h("span", {}, parts("card.nearest", { name: named(goalName(place, k)) })));
   const leg = k >= 0 && oneLeg(place, i) === null ? legOf(place, service, i) : null;
   if (leg !== null) notes.push(h("span", {}, t("card.leg", { n: whole(leg) })));
