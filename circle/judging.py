@@ -49,7 +49,7 @@ class Case:
 
 
 def columns(case: Case, services: Iterable[Limit], findings: Findings, clock: Clock) -> list[pd.DataFrame]:
-    """Columns `minutes_S`, `facility_S`, `leg_m_S`, `verdict_S`, `reason_S`, `barrier_S`, `fragile_S` of each service, one row per building."""
+    """Columns `minutes_S`, `facility_S`, `leg_m_S`, `verdict_S`, `reason_S`, `barrier_S`, `fragile_S` of each service."""
     speed = case.speed_m_per_s
     made: list[pd.DataFrame] = []
     for limit in services:

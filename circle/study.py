@@ -144,8 +144,7 @@ def _whole(study: Study, say: Say | None) -> Run:
             mine = seen.links
             _link_findings(place, seen, theirs, place.findings)
             openings = reasons.Openings(place.enclosure.barriers, net, outlines)
-        streets = (net.x, net.y) if place.extent_from == "data" else None
-        setting = judging.setting(place.extent, streets, net.plane, starts, mine)
+        setting = judging.setting(place.extent, (net.x, net.y) if place.extent_from == "data" else None, net.plane, starts, mine)
         case = judging.Case(place.facilities, graph, mine, theirs, setting, goals, study.walker.speed_m_per_s, seen, openings)
         columns = judging.columns(case, study.standard.services, place.findings, clock)
         buildings = judging.judged(place.buildings, columns, study.standard)
