@@ -202,7 +202,7 @@ def _tied(net: edits.Tables, shapes: NDArray[np.object_], ids: list[str], plane:
     around = _network(net, rows, plane)
     found = linkage.link(edits.on_plane(shapes, plane), around, every=True)
     table = linkage.table([("facility", replace(found, edge=rows[found.edge]), ids)], around)
-    return table.astype({"id": str})
+    return table.astype({"id": str}).assign(seen=True)
 
 
 def _network(net: edits.Tables, rows: Ints, plane: Plane) -> network.Network:

@@ -90,7 +90,7 @@ def columns(table: str) -> tuple[Column, ...]:
     """Return the declared columns of a table, with `{service}` and `{layer}` still in the names.
 
     >>> [column.name for column in columns("nodes")]
-    ['node', 'component', 'geometry']
+    ['node', 'component', 'gate', 'geometry']
 
     Raises
     ------

@@ -18,7 +18,7 @@ import shapely
 
 from circle import access, gaps, judging, linkage, network, reasons, referee, rules, schema, sight, sources, summary
 from circle.clock import Clock, Say
-from circle.errors import Findings, RuleError
+from circle.errors import Findings, RuleError, SourceError
 from circle.options import Options
 from circle.result import Run, open_run
 from circle.scenario import load as load_scenario
@@ -102,6 +102,11 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
 
 def _saved(study: Study) -> Run:
     """The saved run that a scenario is to change."""
+    if not (study.source / "run.json").is_file():
+        raise SourceError(
+            f"{study.source} is a folder, and none that a run wrote: it holds no run.json. Name the OSM file in it, "
+            "or with --scenario the folder that `circle run … -o` wrote."
+        )
     made = open_run(study.source)
     if study.options.scenario is None:
         raise RuleError(f"{study.source} is a run already. Say with --scenario what to change in it, or name an OpenStreetMap file.")

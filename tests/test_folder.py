@@ -157,7 +157,7 @@ def test_a_write_that_fails_ends_with_1_and_leaves_the_older_run(tmp_path, town,
     out = tmp_path / "out"
     found.save(out, published=False)
     before = tree(tmp_path)
-    for outcome in commands(*(Command(("run", str(town), "-o", str(out)), largest_file) for largest_file in (500, 20_000, 40_000))):
+    for outcome in commands(*(Command(("run", str(town), "-o", str(out)), largest_file) for largest_file in (1_500, 20_000, 40_000))):
         refused(outcome, out, status=1)
         assert "the disk is full" in outcome.complaint
     assert tree(tmp_path) == before

@@ -143,5 +143,5 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(test_data, tmp_p
         (outcome,) = commands(Command(("run", str(test_data / "osm" / name), "-o", str(tmp_path / copy), "--no-map", "-q")))
         assert outcome.status == 0, outcome
     one, two = tree(tmp_path / "one"), tree(tmp_path / "two")
-    assert len(one) == 10
+    assert len(one) == 14
     assert {file: digest for file, digest in one.items() if file != "run.json"} == {f: d for f, d in two.items() if f != "run.json"}

@@ -319,6 +319,9 @@ def test_every_number_is_used():
     """A number that no stage reads would be changed in vain."""
     code = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
     table = tomllib.loads((FOLDER / "settings.toml").read_text(encoding="utf-8"))
+    widths = table.pop("passage_width_m")  # read as a whole, by kind of barrier
+    barriers = tomllib.loads((FOLDER / "barriers.toml").read_text(encoding="utf-8"))["barrier"]
+    assert set(widths) <= {each["kind"] for each in barriers} | {"building", "other"}
     assert [f"{section}.{key}" for section, numbers in table.items() for key in numbers if f'"{key}"' not in code] == []
 
 

@@ -195,7 +195,11 @@ def test_limit_of_an_unknown_service_is_refused():
         ("limit_min = 3", "limit_min = 3\nradius_m = 300", "radius_m = 300: limit_min is there too"),
         ("radius_m = 500", "radius_m = -500", "service[2].radius_m = -500: must be a finite number, above 0"),
         ("radius_m = 500", "radius_m = 19000", "is more than 240 minutes at 1 m/s"),
-        ('walker = "planning"', 'walker = "planing"', "walker = 'planing': not known; did you mean 'planning'? Allowed: adult, elderly"),
+        (
+            'walker = "planning"',
+            'walker = "planing"',
+            "walker = 'planing': not known; did you mean 'planning'? Allowed: adult, adult_wait",
+        ),
         ('walker = "planning"', "", "walker: missing"),
         ('confidence = "verified"', 'confidence = "sure"', "confidence = 'sure': not known; Allowed: computed, unverified, verified"),
         ('source = "Resolution of 12 May"', 'source = "  "', "source = '  ': must not be empty"),

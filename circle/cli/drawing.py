@@ -41,7 +41,7 @@ def draw_map(folder: Annotated[Path, typer.Argument(help="Folder of a run. 运�
 def draw_poster(
     folder: Annotated[Path, typer.Argument(help="Folder of a run. 运行结果文件夹", show_default=False)],
     out: Annotated[Path, typer.Option("--out", "-o", help="PDF file to write. 输出文件")] = Path("plan.pdf"),
-    paper: Annotated[str, typer.Option(help="A3 or A4. 纸张")] = "A3",
+    paper: Annotated[str, typer.Option(help="Size of the sheet: A3 or A4. 纸张")] = "A3",
     portrait: Annotated[bool, typer.Option("--portrait", help="Upright instead of landscape. 纵向")] = False,
     font: Annotated[Path | None, typer.Option(help="A font file with Chinese characters. 中文字体文件", show_default=False)] = None,
 ) -> None:

@@ -138,8 +138,9 @@ def walk_base_keys() -> tuple[str, ...]:
 def walkability(tags: Mapping[str, str]) -> Passage:
     """Say whether, where and which way one walks along a way with these tags.
 
-    >>> walkability({"highway": "residential"})
-    Passage(walkable=True, way_class='residential', access='public', forward=True, backward=True, area=False)
+    >>> found = walkability({"highway": "residential", "oneway:foot": "yes"})
+    >>> found.walkable, found.way_class, found.access, found.forward, found.backward
+    (True, 'residential', 'public', True, False)
     >>> walkability({"highway": "motorway"}).walkable
     False
     """
