@@ -21,7 +21,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.ops import substring
 
-from circle import network, rules
+from circle import network, restored, rules
 from circle.errors import PlaceError
 from circle.projection import Plane
 from circle.scenario import Passage, Scenario
@@ -176,7 +176,7 @@ def _nearest(
         axis=0,
     )
     rows = np.flatnonzero(near)
-    lines = on_plane(edges.geometry.to_numpy()[rows], plane)
+    lines = restored.on_plane(edges.geometry.to_numpy()[rows], plane)
     edge = np.full(len(spots), -1, dtype=np.intp)
     share, metres = np.zeros(len(spots)), np.full(len(spots), np.inf)
     for k, point in enumerate(points):
@@ -245,13 +245,6 @@ def _renumbered(tables: Tables) -> Tables:
     asked = edges[["length_m", "seconds_forward", "seconds_backward"]].assign(u_index=index["u"], v_index=index["v"])
     component, _, _ = network.components(len(ids), pd.DataFrame(asked))
     return Tables(tables.nodes.assign(component=component), edges, tables.links)
-
-
-def on_plane(shapes: NDArray[np.object_], plane: Plane) -> NDArray[np.object_]:
-    """Shapes in degrees, put on a plane."""
-    degrees = shapely.get_coordinates(shapes)
-    x, y = plane.forward(degrees[:, 0], degrees[:, 1])
-    return np.asarray(shapely.set_coordinates(shapes.copy(), np.column_stack([x, y])))
 
 
 def _metres(begin: tuple[float, float], end: tuple[float, float], plane: Plane) -> float:

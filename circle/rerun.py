@@ -5,6 +5,11 @@ Never: changes its input, or shortens a computation in a way that could show: ea
 judged again as a whole, by the very code that a run uses, so that the answer is that of a full run on changed data, bit by bit.
 
 A station or a moved or closed facility touches the services that it offers; a gate or a passage touches all.
+
+Legs are seen as a run sees them. A new or moved facility is a point that is nobody's building: **all** its links are tested at once, from
+the point to where each meets its edge, against all barriers and all outlines of buildings but one that the point lies in; those that
+cross are left out where it has a clear one, else all stay, flagged. Links of buildings are tested **when a walk takes them**, each against
+the barriers and all outlines but its own; what the run tested before is not tested again, and what it left out stays left out.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from circle import access, edits, gaps, judging, linkage, network, referee, rules, schema, summary
+from circle import access, edits, gaps, judging, linkage, reasons, referee, restored, rules, schema, summary
 from circle.clock import Clock, Say
 from circle.errors import Findings, PlaceError
 from circle.projection import Plane
@@ -34,6 +39,7 @@ SEED = 20220617
 CHECKED = 5  # the run itself was checked: of a change, networkx walks a fifth of the sample again
 
 Ints = NDArray[np.intp]
+Shapes = NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     standard = Standard.from_dict(state.record["standard"])
     asked = [limit.service for limit in standard.services]
     fitting, idle = without_services(scenario, asked)
-    plane = _plane(state.summary["extent"])
+    plane = restored.plane(state.summary["extent"])
     facilities, touched, gone, fresh = _facilities(state.tables["facilities"], fitting)
     net = edits.Tables(state.tables["nodes"], state.tables["edges"], state.tables["links"])
     with clock.stage("network"):
@@ -73,7 +79,7 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
             touched = set(asked)
     services = [limit for limit in standard.services if limit.service in touched]
     with clock.stage("linkage"):
-        links = _links(net, facilities, gone, fresh, plane)
+        links = _links(net, facilities, (gone, fresh), plane, state.tables)
     findings = Findings()
     findings.extend("scenario.idle", idle)
     tied = set(links.loc[(links["kind"] == "facility"), "id"].unique())
@@ -81,8 +87,9 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     buildings = state.tables["buildings"]
     if services:
         with clock.stage("linkage"):
-            case = _case(state, net, links, facilities, plane)
+            case, order = _case(state, net, links, facilities, plane)
         columns = judging.columns(case, services, findings, clock)
+        links = _looked(links, case, order)
         made = {str(name): part[name] for part in columns for name in part}
         base = buildings.drop(columns=["verdict", "gaps", *made])
         buildings = judging.judged(base, columns, standard)
@@ -116,11 +123,6 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
         if tables[name] is not state.tables[name]:
             schema.check(tables[name], name, asked, layers)
     return State(tables, _summary(state.summary, tables, standard), record)
-
-
-def _plane(extent: list[float]) -> Plane:
-    west, south, east, north = extent
-    return Plane((west + east) / 2, (south + north) / 2)
 
 
 def _facilities(before: gpd.GeoDataFrame, scenario: Scenario) -> tuple[gpd.GeoDataFrame, set[str], set[str], list[str]]:
@@ -171,9 +173,12 @@ def _facilities(before: gpd.GeoDataFrame, scenario: Scenario) -> tuple[gpd.GeoDa
     return table, touched, gone, [*moved, *dict.fromkeys(station.id for station, _ in pairs)]
 
 
-def _links(net: edits.Tables, facilities: gpd.GeoDataFrame, gone: set[str], fresh: list[str], plane: Plane) -> pd.DataFrame:
+def _links(
+    net: edits.Tables, facilities: gpd.GeoDataFrame, changed: tuple[set[str], list[str]], plane: Plane, tables: Mapping[str, Any]
+) -> pd.DataFrame:
     """Saved links without those of facilities that went, and with those that came, in the order in which a run saves them."""
     links = net.links
+    gone, fresh = changed
     if not gone and not fresh:
         return links
     is_facility = (links["kind"] == "facility").to_numpy()
@@ -181,7 +186,7 @@ def _links(net: edits.Tables, facilities: gpd.GeoDataFrame, gone: set[str], fres
     theirs = theirs[~theirs["id"].isin(gone)]
     if fresh:
         shapes = facilities.drop_duplicates("facility").set_index("facility").geometry.loc[fresh].to_numpy()
-        theirs = pd.concat([theirs.astype({"id": str}), _tied(net, shapes, fresh, plane)], ignore_index=True)
+        theirs = pd.concat([theirs.astype({"id": str}), _tied(net, shapes, fresh, plane, tables)], ignore_index=True)
     place = pd.Index(facilities["facility"].drop_duplicates()).get_indexer(theirs["id"].astype(str))
     theirs = theirs.iloc[np.argsort(place, kind="stable")]
     whole = pd.concat([mine, theirs.astype({"id": str})], ignore_index=True).astype({"id": "category"})
@@ -190,76 +195,67 @@ def _links(net: edits.Tables, facilities: gpd.GeoDataFrame, gone: set[str], fres
     return whole
 
 
-def _tied(net: edits.Tables, shapes: NDArray[np.object_], ids: list[str], plane: Plane) -> pd.DataFrame:
-    """Links of new facilities, on as much of the network as they can reach."""
+def _tied(net: edits.Tables, shapes: Shapes, ids: list[str], plane: Plane, tables: Mapping[str, Any]) -> pd.DataFrame:
+    """Links of new facilities, on as much of the network as they can reach; legs are tested, all of them, as a run tests facilities'."""
     reach = rules.settings("linkage")["far_reach_m"] * 1.5
     west, south, east, north = shapely.total_bounds(shapes)
     up = reach / 110_000
     across = reach / (111_320 * max(np.cos(np.radians(max(abs(south), abs(north)))), 0.01))
-    bounds = net.edges.geometry.bounds.to_numpy()
-    near = (bounds[:, 0] <= east + across) & (bounds[:, 2] >= west - across) & (bounds[:, 1] <= north + up) & (bounds[:, 3] >= south - up)
-    rows = np.flatnonzero(near)
-    around = _network(net, rows, plane)
-    found = linkage.link(edits.on_plane(shapes, plane), around, every=True)
-    table = linkage.table([("facility", replace(found, edge=rows[found.edge]), ids)], around)
+    around = (west - across, south - up, east + across, north + up)
+    rows = np.flatnonzero(_within(net.edges, around))
+    near = restored.network(net.nodes, net.edges, plane, rows)
+    things = {name: tables[name][_within(tables[name], around)] for name in ("barriers", "buildings") if name in tables}
+    found = restored.tied(restored.on_plane(shapes, plane), near, restored.obstacles(things, plane))
+    table = linkage.table([("facility", replace(found, edge=rows[found.edge]), ids)], near)
     return table.astype({"id": str}).assign(seen=True)
 
 
-def _network(net: edits.Tables, rows: Ints, plane: Plane) -> network.Network:
-    """Some edges of a saved network, as linkage wants them."""
-    ids = net.nodes["node"].to_numpy()
-    order = np.argsort(ids, kind="stable")
-    index = {end: order[np.searchsorted(ids, net.edges[end].to_numpy(), sorter=order)] for end in ("u", "v")}
-    component = net.nodes["component"].to_numpy()[index["u"]]
-    open_ = np.isfinite(np.minimum(net.edges["seconds_forward"].to_numpy(), net.edges["seconds_backward"].to_numpy()))
-    metres = np.bincount(component, weights=np.where(open_, net.edges["length_m"].to_numpy(), 0.0))
-    island = (metres < rules.settings("linkage")["island_max_m"]) & (np.arange(len(metres)) > 0)
-    edges = pd.DataFrame(net.edges.drop(columns="geometry")).assign(u_index=index["u"], v_index=index["v"], island=island[component])
-    degrees, owner = shapely.get_coordinates(net.edges.geometry.to_numpy()[rows], return_index=True)
-    x, y = plane.forward(degrees[:, 0], degrees[:, 1])
-    first = np.searchsorted(owner, np.arange(len(rows) + 1))
-    lines = shapely.linestrings(x, y, indices=owner) if len(rows) else np.empty(0, dtype=object)
-    return network.Network(
-        pd.DataFrame(net.nodes[["node", "component"]]), edges.iloc[rows].reset_index(drop=True), x, y, first, lines, plane
-    )
+def _within(table: gpd.GeoDataFrame, box: tuple[float, float, float, float]) -> NDArray[np.bool_]:
+    """Rows whose shapes meet a box in degrees."""
+    west, south, east, north = shapely.bounds(table.geometry.to_numpy()).T
+    return np.asarray((west <= box[2]) & (east >= box[0]) & (south <= box[3]) & (north >= box[1]))
 
 
-def _case(state: State, net: edits.Tables, links: pd.DataFrame, facilities: gpd.GeoDataFrame, plane: Plane) -> judging.Case:
-    """What a judgement rests on, out of saved tables."""
+def _case(state: State, net: edits.Tables, links: pd.DataFrame, facilities: gpd.GeoDataFrame, plane: Plane) -> tuple[judging.Case, Ints]:
+    """What a judgement rests on, out of saved tables, and the row of the buildings' links that each of `mine` is."""
     buildings, doors = state.tables["buildings"], state.tables["doors"]
-    spots = edits.on_plane(doors.geometry.to_numpy(), plane)
-    starts, _ = linkage.starts(edits.on_plane(buildings.geometry.to_numpy(), plane), spots[doors["home"].to_numpy(dtype=bool)])
-    goals, _ = linkage.starts(edits.on_plane(facilities.geometry.to_numpy(), plane), spots[doors["visit"].to_numpy(dtype=bool)])
-    is_building = (links["kind"] == "building").to_numpy()
-    mine = _rows(links[is_building], pd.Index(buildings["building"].astype(str)))
+    outlines = restored.on_plane(buildings.geometry.to_numpy(), plane)
+    spots = restored.on_plane(doors.geometry.to_numpy(), plane)
+    starts, _ = linkage.starts(outlines, spots[doors["home"].to_numpy(dtype=bool)])
+    goals, _ = linkage.starts(restored.on_plane(facilities.geometry.to_numpy(), plane), spots[doors["visit"].to_numpy(dtype=bool)])
+    tied = links[(links["kind"] == "building").to_numpy()]
+    mine, order = restored.links(tied, pd.Index(buildings["building"].astype(str)), plane)
     ids = pd.Index(facilities["facility"].drop_duplicates().astype(str))
-    once = _rows(links[(links["kind"] == "facility").to_numpy()], ids)
+    once, _ = restored.links(links[(links["kind"] == "facility").to_numpy()], ids, plane)
     place = ids.get_indexer(facilities["facility"].astype(str))
     low, high = np.searchsorted(once.row, place, side="left"), np.searchsorted(once.row, place, side="right")
     many = high - low
     take = np.repeat(low - np.r_[0, np.cumsum(many)[:-1]], many) + np.arange(int(many.sum())) if len(many) else np.empty(0, dtype=np.intp)
     theirs = replace(once.take(take), row=np.repeat(np.arange(len(place)), many))
-    graph = access.Graph.of(net.edges, net.nodes)
     streets = None
     if state.summary["extent_from"] == "data":
         x, y = plane.forward(*shapely.get_coordinates(state.tables["edges"].geometry.to_numpy()).T)
         streets = x, y
     west, south, east, north = state.summary["extent"]
     where = judging.setting((west, south, east, north), streets, plane, starts, mine)
-    return judging.Case(facilities, graph, mine, theirs, where, goals, float(state.record["walker"]["speed_m_per_s"]))
+    whole = restored.network(net.nodes, net.edges, plane)
+    seen = restored.seen(mine, restored.known(tied)[order], whole, restored.obstacles(state.tables, plane, outlines), len(buildings))
+    openings = reasons.Openings(state.tables["barriers"], whole, outlines) if "barriers" in state.tables else None
+    speed = float(state.record["walker"]["speed_m_per_s"])
+    graph = access.Graph.of(net.edges, net.nodes)
+    return judging.Case(facilities, graph, mine, theirs, where, goals, speed, seen, openings), order
 
 
-def _rows(links: pd.DataFrame, ids: pd.Index[str]) -> linkage.Links:
-    """Saved links as arrays, sorted as they were; `ids` number the shapes that they tie."""
-    named = links["id"].astype("category").cat
-    row = ids.get_indexer(named.categories.astype(str))[named.codes.to_numpy()]
-    flag = links["flag"].astype(pd.CategoricalDtype(list(linkage.FLAGS))).cat.codes.to_numpy().astype(np.int8)
-    nowhere = np.full(len(links), np.nan)
-    order = np.argsort(row, kind="stable")
-    made = linkage.Links(
-        row, links["edge"].to_numpy(dtype=np.intp), links["offset_m"].to_numpy(), links["leg_m"].to_numpy(), nowhere, nowhere, flag
-    )
-    return made.take(order)
+def _looked(links: pd.DataFrame, case: judging.Case, order: Ints) -> pd.DataFrame:
+    """Links with what was found out of the buildings' legs while their walks were searched."""
+    if case.seen is None:
+        return links
+    mine = (links["kind"] == "building").to_numpy()
+    again = restored.table_again(links[mine], order, case.seen)
+    whole = pd.concat([again.astype({"id": str}), links[~mine].astype({"id": str})], ignore_index=True).astype({"id": "category"})
+    for column, words in (("kind", linkage.KINDS), ("flag", linkage.FLAGS)):
+        whole[column] = pd.Categorical(whole[column].astype(str), categories=list(words))
+    return whole.astype({"rank": links["rank"].dtype})
 
 
 def _worse(before: pd.DataFrame, after: pd.DataFrame, services: list[str]) -> list[str]:

@@ -368,6 +368,7 @@ class Town:
         tags_of = dict(self.tags_of_node)
         for number, refs, tags in self.ways:
             ways.append((number, refs, tags))
+        ways += self.walls
         fresh = self.first + self.used
 
         def ring(points: list[Point]) -> list[int]:
