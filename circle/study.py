@@ -136,7 +136,7 @@ def _whole(study: Study, say: Say | None) -> Run:
             graph = access.Graph.of(net.edges, net.nodes)
         with clock.stage("linkage"):
             outlines = linkage.project(place.buildings.geometry.to_numpy(), net)
-            network.tell_near_misses(network.near_misses(net, buildings=outlines), place.findings)
+            _tell_near_misses(place, net, outlines)
             doors = linkage.project(place.doors.geometry.to_numpy(), net)
             starts, _ = linkage.starts(outlines, doors[place.doors["home"].to_numpy(dtype=bool)])
             mine = linkage.link(starts, net)
@@ -243,6 +243,13 @@ def _quick() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+def _tell_near_misses(place: sources.Place, net: network.Network, outlines: np.ndarray) -> None:
+    """Loose ends that nearly meet another path, and whether a wall or a building stands between."""
+    fences = place.enclosure.barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()
+    walls = linkage.project(place.enclosure.barriers.geometry.to_numpy()[fences], net)
+    network.tell_near_misses(network.near_misses(net, walls=walls, buildings=outlines), place.findings)
 
 
 def _looked(

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from town import Town
 
-from circle import schema, sources
+from circle import schema, sources, study
 from circle.errors import CircleError, Findings, PlaceError, RuleError, SourceError
 from circle.sources import layers, ledger, overture, privacy, vectors
 
@@ -213,10 +213,30 @@ def test_gates_by_id(tmp_path):
     assert found == {"node/101": "residents", "node/7": "all", "node/8": "nobody"}
     assert findings.counts() == {"tables.odd_value": 1}
     assert len(readings) == 1
-    out = enrich(town(), gates=(spec,))
-    assert out.gates == found
-    used = hasattr(out.place, "enclosure")
-    assert used or out.place.findings.counts()["tables.gates_unused"] == 1  # never read and passed over in silence
+    made = town()
+    gate = made.node(0, 0, barrier="gate")
+    known = table(tmp_path / "gates.csv", [["id", "passage"], [f"node/{gate}", "residents"], ["node/7", "open"]])
+    out = enrich(made, gates=(known,))
+    assert out.gates == {f"node/{gate}": "residents"}
+    assert out.place.findings.counts() == {"tables.no_such_gate": 1}
+    assert out.place.enclosure.gates[["passage", "decided_by"]].to_numpy().tolist() == [["residents", "planner"]]
+
+
+def test_a_gate_that_the_planner_shuts_is_walked_round(tmp_path):
+    """100 m along the street, or 300 m round once the gate in it is shut; for residents of nothing it is shut as well."""
+    made = Town()
+    gate = made.node(50, 0, barrier="gate")
+    made.street((-50, 0), (0, 0), gate, (100, 0), (150, 0))
+    made.street((0, 0), (0, 100), (100, 100), (100, 0))
+    house = made.house(-40, 6, size=2)
+    made.offer("shop", 140, 6)
+    made.write(tmp_path / "town.osm")
+    for word, metres in (("open", 100), ("closed", 300)):
+        spec = table(tmp_path / f"{word}.csv", [["id", "passage"], [f"node/{gate}", word]])
+        run = study.run(tmp_path / "town.osm", gates=(spec,))
+        minutes = run.buildings.set_index("building")["minutes_shop"][house]
+        assert minutes * 60 == pytest.approx((6 + 40 + metres + 40 + 6) / 1.2, abs=0.05)  # a file rounds to a centimetre
+        assert run.gates["decided_by"].tolist() == ["planner"]
 
 
 @pytest.mark.parametrize("unit", ["count", "per_ha"])

@@ -7,7 +7,7 @@ Never: knows of networks, minutes or verdicts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,9 +79,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def read(
-    path: Path, services: Collection[str], progress: Callable[[int], None] | None = None, *, gates: Mapping[str, str] | None = None
-) -> Place:
+def read(path: Path, services: Collection[str], progress: Callable[[int], None] | None = None) -> Place:
     """Read an OpenStreetMap file into the tables of a place.
 
     Parameters
@@ -92,13 +90,9 @@ def read(
         Services that facilities are wanted for.
     progress
         Called now and then with the number of objects seen.
-    gates
-        A planner's word on gates: id (`node/1`) to `all`, `residents` or `nobody`.
 
     Raises
     ------
-    RuleError
-        `gates` names what is no gate.
     SourceError
         The file is missing, empty, cut, damaged or not what its name says.
     PlaceError
@@ -124,7 +118,7 @@ def read(
     closed_buildings = table[closed]
     table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
     zones = surroundings.zones(around)
-    walls = enclosure(around, _barrier_roads(extract, coordinates, counts), table, closed_buildings, plane, gates)
+    walls = enclosure(around, _barrier_roads(extract, coordinates, counts), table, closed_buildings, plane)
     for layer, zone in surroundings.inside(shapely.centroid(table.geometry.to_numpy()), _with_compounds(zones, walls)).items():
         table["compound" if layer == "compound" else f"zone_{layer}"] = pd.Categorical(zone)
     if "compound" not in table:

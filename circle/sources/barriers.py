@@ -23,6 +23,7 @@ from circle.sources.surroundings import CRS, judged
 
 Shapes = NDArray[np.object_]
 GATE_KEYS = ("barrier", "foot", "access", "locked")
+PASSAGES = pd.CategoricalDtype(["all", "residents", "nobody"])
 GATES = ("gate", "kind", "name", "passage", "decided_by", "compound")
 COMPOUNDS = ("compound", "name", "found", "walled", "share_walled", "gates")
 
@@ -137,15 +138,26 @@ def gates(around: gpd.GeoDataFrame, passages: Mapping[str, str]) -> gpd.GeoDataF
         crs=CRS,
     )
     table = table.sort_values("gate", kind="stable").reset_index(drop=True)
+    return overruled(table.astype({"kind": "category", "passage": PASSAGES, "decided_by": "category"}), passages)
+
+
+def overruled(gates: gpd.GeoDataFrame, passages: Mapping[str, str]) -> gpd.GeoDataFrame:
+    """The gates, with a planner's word on some of them: id (`node/1`) to `all`, `residents` or `nobody`.
+
+    Raises
+    ------
+    RuleError
+        `passages` names a gate that is not in the table, or a word that is no passage.
+    """
+    table = gates.astype({"passage": "str", "decided_by": "str"})
     for gate, passage in passages.items():
-        if passage not in ("all", "residents", "nobody"):
-            raise RuleError(f"gates: {gate} = '{passage}': no passage; {suggest(passage, ('all', 'residents', 'nobody'))}")
+        if passage not in PASSAGES.categories:
+            raise RuleError(f"gates: {gate} = '{passage}': no passage; {suggest(passage, tuple(PASSAGES.categories))}")
         row = table["gate"] == gate
         if not row.any():
             raise RuleError(f"gates: there is no gate {gate} in the data; name one of the ids in gates.parquet, or map the gate first.")
         table.loc[row, ["passage", "decided_by"]] = [passage, "planner"]
-    words = pd.CategoricalDtype(["all", "residents", "nobody"])
-    return table.astype({"kind": "category", "passage": words, "decided_by": "category"})
+    return table.astype({"passage": PASSAGES, "decided_by": "category"})
 
 
 def compounds(around: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame, plane: Plane) -> gpd.GeoDataFrame:

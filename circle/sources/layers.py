@@ -19,6 +19,7 @@ import shapely
 from circle.errors import Findings, PlaceError, SourceError
 from circle.rules import columns as words
 from circle.sources import columns, drawn, ledger, offers, population, spreadsheets, zoning
+from circle.sources.barriers import overruled
 from circle.sources.crs_guess import Ground
 from circle.sources.located import Located, Words, located, opened
 
@@ -94,8 +95,12 @@ def enrich(place: Place, layers: Layers, services: Collection[str]) -> Enriched:
     for spec in layers.facilities:
         _facilities(out, spec, mode, services, (said, ground))
     out.gates, readings = passages(layers, place.findings)
-    if out.gates and not hasattr(place, "enclosure"):  # said aloud: an option that does nothing would be a silent error
-        place.findings.add("tables.gates_unused", ", ".join(Path(spec).name for spec in layers.gates), f"{len(out.gates)} gates")
+    if out.gates:
+        known = set(place.enclosure.gates["gate"])
+        place.findings.extend("tables.no_such_gate", [gate for gate in out.gates if gate not in known])
+        out.gates = {gate: passage for gate, passage in out.gates.items() if gate in known}
+        enclosure = out.place.enclosure
+        out.place = replace(out.place, enclosure=replace(enclosure, gates=overruled(enclosure.gates, out.gates)))
     for reading in readings:
         out.understood.append({"file": reading.sheet.label, "use": "gates", "crs": "", **reading.as_dict()})
         out.sentences.append(reading.sentence())
