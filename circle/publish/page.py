@@ -21,6 +21,7 @@ from xstatic.pkg import leaflet
 
 from circle.errors import OutputError
 from circle.publish import blocks, graph, pack, skeleton
+from circle.publish.made import Made
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
@@ -126,7 +127,8 @@ def html(run_folder: Path, before: Path | None = None) -> str:
         "before": blocks.before(saved, other),
         "graph": graph.graph(saved) if walkable else pack.block({}),
     }
-    parts = skeleton.Parts(scripts=(leaflet_script, script), styles=(leaflet_style, style), body=body, blocks=packed)
+    scripts, styles = (leaflet_script, script), (leaflet_style, style)
+    parts = skeleton.Parts(scripts=scripts, styles=styles, body=body, blocks=packed, made=Made.of(saved.run))
     return skeleton.render(parts, _centre(saved))
 
 

@@ -14,12 +14,14 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import branca.element
 import folium
 from folium.template import Template
+
+from circle.publish.made import Made
 
 MAP_ID = "main"
 BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
@@ -27,12 +29,13 @@ BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 @dataclass(frozen=True)
 class Parts:
-    """What the page is put together from: all of it our own, but for `blocks`, which is base64."""
+    """What the page is put together from: all of it our own, but for `blocks`, which is base64, and `made`: a version and digests."""
 
     scripts: tuple[str, ...]
     styles: tuple[str, ...]
     body: str
     blocks: Mapping[str, str]
+    made: Made = field(default_factory=Made)
 
 
 class Raw(branca.element.Element):
@@ -75,6 +78,7 @@ class CircleFigure(branca.element.Figure):
         '<meta http-equiv="Content-Security-Policy" content="{{ this.policy }}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="strict-origin-when-cross-origin">\n'
+        "{{ this.parts.made.head() }}"
         "<title>circle · 服务圈</title>\n"
         "{% for style in this.parts.styles %}<style>{{ style }}</style>\n{% endfor %}"
         "</head>\n<body>\n{{ this.parts.body }}\n"
