@@ -71,7 +71,7 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     asked = [limit.service for limit in standard.services]
     fitting, idle = without_services(scenario, asked)
     plane = restored.plane(state.summary["extent"])
-    facilities, touched, gone, fresh = _facilities(state.tables["facilities"], fitting)
+    facilities, touched, gone, fresh = _facilities(state.tables["facilities"], fitting, _outlines(state.tables["buildings"], fitting))
     net = edits.Tables(state.tables["nodes"], state.tables["edges"], state.tables["links"])
     with clock.stage("network"):
         if fitting.changes_network:
@@ -79,7 +79,8 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
             touched = set(asked)
     services = [limit for limit in standard.services if limit.service in touched]
     with clock.stage("linkage"):
-        links = _links(net, facilities, (gone, fresh), plane, state.tables)
+        inside = {station.id: station.building for station in fitting.stations if station.building}
+        links = _links(net, facilities, (gone, fresh), (plane, inside), state.tables)
     findings = Findings()
     findings.extend("scenario.idle", idle)
     tied = set(links.loc[(links["kind"] == "facility"), "id"].unique())
@@ -125,7 +126,22 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     return State(tables, _summary(state.summary, tables, standard), record)
 
 
-def _facilities(before: gpd.GeoDataFrame, scenario: Scenario) -> tuple[gpd.GeoDataFrame, set[str], set[str], list[str]]:
+def _outlines(buildings: gpd.GeoDataFrame, scenario: Scenario) -> dict[str, shapely.Geometry]:
+    """Outlines of the buildings that new stations are rooms of."""
+    named = [station.building for station in scenario.stations if station.building]
+    rows = buildings[buildings["building"].isin(named)]
+    found = dict(zip(rows["building"].astype(str), rows.geometry, strict=True))
+    for station in scenario.stations:
+        if station.building and station.building not in found:
+            raise PlaceError(
+                f"{station.id} is to be a room of {station.building}, and the run has no such building. Leave it out, or name another."
+            )
+    return found
+
+
+def _facilities(
+    before: gpd.GeoDataFrame, scenario: Scenario, outlines: Mapping[str, shapely.Geometry]
+) -> tuple[gpd.GeoDataFrame, set[str], set[str], list[str]]:
     """Facilities after the edits; services that they touch; ids whose links go, and ids that are to be tied."""
     known = before["facility"].astype(str)
     offered = before["service"].astype(str)
@@ -162,7 +178,7 @@ def _facilities(before: gpd.GeoDataFrame, scenario: Scenario) -> tuple[gpd.GeoDa
     for column in after.columns:  # what else a run knows of a facility: of a new one, nothing
         if column not in new and column != "geometry":
             new[str(column)] = ""
-    points = [shapely.Point(station.lon, station.lat) for station, _ in pairs]
+    points = [outlines.get(station.building, shapely.Point(station.lon, station.lat)) for station, _ in pairs]
     plain = pd.DataFrame(after.drop(columns="geometry")).astype({"service": str})
     whole = pd.concat([plain, pd.DataFrame(new)], ignore_index=True) if pairs else plain.reset_index(drop=True)
     geometry = np.asarray([*shapes, *points, None], dtype=object)[:-1]
@@ -174,7 +190,11 @@ def _facilities(before: gpd.GeoDataFrame, scenario: Scenario) -> tuple[gpd.GeoDa
 
 
 def _links(
-    net: edits.Tables, facilities: gpd.GeoDataFrame, changed: tuple[set[str], list[str]], plane: Plane, tables: Mapping[str, Any]
+    net: edits.Tables,
+    facilities: gpd.GeoDataFrame,
+    changed: tuple[set[str], list[str]],
+    where: tuple[Plane, Mapping[str, str]],
+    tables: Mapping[str, Any],
 ) -> pd.DataFrame:
     """Saved links without those of facilities that went, and with those that came, in the order in which a run saves them."""
     links = net.links
@@ -186,7 +206,7 @@ def _links(
     theirs = theirs[~theirs["id"].isin(gone)]
     if fresh:
         shapes = facilities.drop_duplicates("facility").set_index("facility").geometry.loc[fresh].to_numpy()
-        theirs = pd.concat([theirs.astype({"id": str}), _tied(net, shapes, fresh, plane, tables)], ignore_index=True)
+        theirs = pd.concat([theirs.astype({"id": str}), _tied(net, shapes, fresh, where, tables)], ignore_index=True)
     place = pd.Index(facilities["facility"].drop_duplicates()).get_indexer(theirs["id"].astype(str))
     theirs = theirs.iloc[np.argsort(place, kind="stable")]
     whole = pd.concat([mine, theirs.astype({"id": str})], ignore_index=True).astype({"id": "category"})
@@ -195,8 +215,14 @@ def _links(
     return whole
 
 
-def _tied(net: edits.Tables, shapes: Shapes, ids: list[str], plane: Plane, tables: Mapping[str, Any]) -> pd.DataFrame:
-    """Links of new facilities, on as much of the network as they can reach; legs are tested, all of them, as a run tests facilities'."""
+def _tied(
+    net: edits.Tables, shapes: Shapes, ids: list[str], where: tuple[Plane, Mapping[str, str]], tables: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Links of new facilities, on as much of the network as they can reach; legs are tested, all of them, as a run tests facilities'.
+
+    `where`: the plane, and the building that some of them are a room of.
+    """
+    plane, inside = where
     reach = rules.settings("linkage")["far_reach_m"] * 1.5
     west, south, east, north = shapely.total_bounds(shapes)
     up = reach / 110_000
@@ -205,7 +231,12 @@ def _tied(net: edits.Tables, shapes: Shapes, ids: list[str], plane: Plane, table
     rows = np.flatnonzero(_within(net.edges, around))
     near = restored.network(net.nodes, net.edges, plane, rows)
     things = {name: tables[name][_within(tables[name], around)] for name in ("barriers", "buildings") if name in tables}
-    found = restored.tied(restored.on_plane(shapes, plane), near, restored.obstacles(things, plane))
+    own = pd.Index(things["buildings"]["building"].astype(str)).get_indexer([inside.get(one, "") for one in ids])
+    doors = tables["doors"]
+    goals, _ = linkage.starts(
+        restored.on_plane(shapes, plane), restored.on_plane(doors.geometry.to_numpy()[doors["visit"].to_numpy(dtype=bool)], plane)
+    )
+    found = restored.tied(goals, near, restored.obstacles(things, plane), own.astype(np.intp))
     table = linkage.table([("facility", replace(found, edge=rows[found.edge]), ids)], near)
     return table.astype({"id": str}).assign(seen=True)
 

@@ -12,6 +12,7 @@ A scenario file::
     lon = 114.9012
     lat = 30.2051
     services = ["service_centre", "clinic"]
+    building = "way/88"              # may be left out: a building of the run that it is a room of
 
     [[move]]                         # an existing facility, somewhere else
     facility = "node/1203"
@@ -65,13 +66,17 @@ Spot = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A new facility: `id`, `name`, longitude and latitude in WGS 84, the `services` that it offers."""
+    """A new facility: `id`, `name`, longitude and latitude in WGS 84, the `services` that it offers.
+
+    `building`: id of a building of the run that it is a room of; one then comes to it by that building's doors or outline.
+    """
 
     id: str
     name: str
     lon: float
     lat: float
     services: tuple[str, ...]
+    building: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +264,7 @@ def _gather(name: str, parts: list[tuple[str, Reader]]) -> Scenario:
         if kind == "station":
             identity = named(reader, kind, len(stations) + 1)
             offered = _services(reader, needed=True)
-            stations.append(Station(identity, reader.text("name", ""), *_spot(reader), offered))
+            stations.append(Station(identity, reader.text("name", ""), *_spot(reader), offered, reader.text("building", "")))
         elif kind == "passage":
             identity = named(reader, kind, len(passages) + 1)
             begin, end = _end(reader, "from"), _end(reader, "to")

@@ -299,7 +299,7 @@ def test_the_command_writes_a_plan_that_is_a_run(tmp_path):
     assert proof["verified"]["gain"] == 1688
     assert (plan / "map.html").stat().st_size > 100_000
     after = circle.open(plan)
-    assert (after.facilities["source"] == "proposed").sum() == 2
+    assert (after.facilities["source"] == "scenario").sum() == 2
     homes = after.buildings[after.buildings["residential"]]
     assert after.summary["shares"]["clinic"]["buildings"]["met"] == (homes["verdict_clinic"] == "met").sum()
     assert scenario.load(plan / "scenario.toml").stations[0].services == ("service_centre", "clinic")

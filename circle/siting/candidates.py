@@ -11,7 +11,7 @@ The planner's table (CSV, Excel, GeoJSON, GeoPackage, GeoParquet; WGS 84) has `l
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,13 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from circle import linkage
+from circle import linkage, restored
 from circle.errors import SourceError
 from circle.linkage import Links
 from circle.rules.loading import RULES, read_toml
 from circle.siting.ground import Ground
 
-COLUMNS = ("candidate", "name", "source", "cost", "area_m2", "services", "required", "forbidden")
+COLUMNS = ("candidate", "name", "source", "building", "cost", "area_m2", "services", "required", "forbidden")
 _SHEETS, _TEXT = (".xlsx", ".xlsm", ".xls"), (".csv", ".tsv", ".txt")
 _YES = ("1", "1.0", "true", "yes", "y", "是", "✓")
 _SEPARATOR = re.compile(r"[\s,;，、；]+")
@@ -72,14 +72,36 @@ def split(text: Any) -> tuple[str, ...]:
 
 
 def tied(ground: Ground, table: gpd.GeoDataFrame) -> Candidates:
-    """Tie candidates to the network: points and areas as facilities are."""
+    """Tie candidates to the network as facilities are: over all edges within reach, by legs that cross no wall and no other house.
+
+    One in a building (column `building`) is tied from its outline or its doors; an area (a plot) stands at the point of it that lies
+    nearest to a path.
+    """
+    ids = pd.Index(ground.tables["buildings"]["building"].astype(str))
+    table = table if "building" in table else table.assign(building="")
+    own = np.asarray(ids.get_indexer(table["building"].astype(str)), dtype=np.intp)
+    table = _standing(ground, table, own)
     shapes = linkage.project(table.geometry.to_numpy(), ground.net)
-    links = linkage.link(shapes, ground.net, every=True)
+    doors = gpd.GeoDataFrame(ground.tables["doors"])
+    shapes, _ = linkage.starts(shapes, linkage.project(doors.geometry.to_numpy()[doors["visit"].to_numpy(dtype=bool)], ground.net))
+    links = restored.tied(shapes, ground.net, ground.things, own)
     there = np.zeros(len(table), dtype=bool)
     there[links.row] = True
     place = np.cumsum(there) - 1
-    kept = Links(place[links.row], links.edge, links.offset_m, links.leg_m, links.start_x, links.start_y, links.flag)
-    return Candidates(table[there].reset_index(drop=True), kept, tuple(table["candidate"][~there]))
+    return Candidates(table[there].reset_index(drop=True), replace(links, row=place[links.row]), tuple(table["candidate"][~there]))
+
+
+def _standing(ground: Ground, table: gpd.GeoDataFrame, own: NDArray[np.intp]) -> gpd.GeoDataFrame:
+    """Candidates with a point for every area that is no building of the run."""
+    rows = np.flatnonzero((shapely.get_dimensions(table.geometry.to_numpy()) > 0) & (own < 0))
+    if not len(rows):
+        return table
+    shapes = table.geometry.to_numpy().copy()
+    links = linkage.link(linkage.project(shapes[rows], ground.net), ground.net, every=True)
+    first = links.take(links.rank == 0)
+    lon, lat = ground.net.plane.backward(first.start_x, first.start_y)
+    shapes[rows[first.row]] = shapely.points(np.round(lon, DIGITS), np.round(lat, DIGITS))
+    return gpd.GeoDataFrame(table.set_geometry(gpd.GeoSeries(shapes, index=table.index, crs=table.crs)))
 
 
 def _table(shapes: NDArray[np.object_], source: str, columns: dict[str, Any]) -> gpd.GeoDataFrame:
@@ -87,6 +109,7 @@ def _table(shapes: NDArray[np.object_], source: str, columns: dict[str, Any]) ->
         "candidate": [f"{source}-{row + 1:04d}" for row in range(len(shapes))],
         "name": "",
         "source": source,
+        "building": "",
         "cost": float(rule("cost")["station"]),
         "area_m2": np.inf,
         "services": "",
@@ -183,7 +206,8 @@ def in_buildings(ground: Ground) -> gpd.GeoDataFrame:
     chosen = (whole & (area >= rooms["least_m2"])) | floor
     part = buildings[chosen]
     size = np.where(floor[chosen], float(rooms["ground_floor_m2"]), area[chosen])
-    given = {"candidate": part["building"].to_numpy(dtype=object), "name": part["name"].astype(str).to_numpy(dtype=object), "area_m2": size}
+    ids = part["building"].to_numpy(dtype=object)
+    given = {"candidate": ids, "building": ids, "name": part["name"].astype(str).to_numpy(dtype=object), "area_m2": size}
     return _table(part.geometry.to_numpy(), "room", given)
 
 

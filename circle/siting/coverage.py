@@ -69,9 +69,13 @@ class Homes:
     seconds: Floats
 
     @classmethod
-    def of(cls, ground: Ground) -> Homes:
-        """All buildings of a run."""
+    def of(cls, ground: Ground, rows: Ints | None = None) -> Homes:
+        """All buildings of a run, or only these."""
         graph, links = ground.graph, ground.mine
+        if rows is not None:
+            asked = np.zeros(len(ground.tables["buildings"]), dtype=bool)
+            asked[rows] = True
+            links = links.take(asked[links.row])
         leg = seconds(links.leg_m, ground.speed_m_per_s)
         to_u, to_v = graph.towards(links)
         place = np.r_[graph.start_u[links.edge], graph.start_v[links.edge]]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from shapely.ops import substring
 
 from circle import access
+from circle.edits import PASSAGE_CLASS
 from circle.linkage import AT_NODE_M, Links
 from circle.network import Network
 from circle.siting.ground import Ground
@@ -79,7 +80,8 @@ def cut(ground: Ground, passages: pd.DataFrame, *, opened: bool) -> Cut:
     at, where = keys[:, 0].astype(np.intp), keys[:, 1]
     rows = len(net.edges) + np.arange(len(at))
     edges, lines = _pieces(net, at, where)
-    taken = seconds(passages["length_m"].to_numpy(dtype=float), ground.speed_m_per_s)
+    pace = ground.speed_m_per_s * float(ground.record["walker"].get("factors", {}).get(PASSAGE_CLASS, 1.0))
+    taken = seconds(passages["length_m"].to_numpy(dtype=float), pace)
     ids = np.r_[net.nodes["node"].to_numpy(), int(net.nodes["node"].max()) + 1 + np.arange(len(at))]
     spots = shapely.line_interpolate_point(net.lines[at], where / length[at], normalized=True)
     lon, lat = net.plane.backward(shapely.get_x(spots), shapely.get_y(spots))
@@ -132,7 +134,8 @@ def _passages(passages: pd.DataFrame, ends: tuple[Ints, Ints], taken: Floats, ed
     """The passages as edges: public, walked in both directions."""
     columns: dict[str, Any] = {name: edges[name].iloc[:1].repeat(len(passages)).to_numpy() for name in edges.columns}
     columns |= {
-        "way": 0, "access": "public", "class": "footway", "name": passages["name"].to_numpy(), "length_m": passages["length_m"].to_numpy(),
+        "way": 0, "access": "public", "class": PASSAGE_CLASS, "name": passages["name"].to_numpy(),
+        "length_m": passages["length_m"].to_numpy(),
         "seconds_forward": taken, "seconds_backward": taken, "u_index": ends[0], "v_index": ends[1], "island": False,
         "midway": True, "raised": False,
     }  # fmt: skip

@@ -126,12 +126,14 @@ def ask(ground: Ground, who: Who, stations: Candidates, passages: gpd.GeoDataFra
     Parameters
     ----------
     within
-        Only walks within the limits matter (coverage models); else every walk that is shorter than today's.
+        Only walks within the limits of those who wait matter (coverage models); else every walk that is shorter than today's.
     """
     wanted = demands(ground, who)
     limit = float(wanted.limit_s.max()) if within else float(wanted.current_s.max(initial=0.0))
+    rows = np.unique(wanted.building[~wanted.met] if within else wanted.building)
+    ground = ground.looked(rows)
     shut = cut(ground, passages, opened=False)
-    homes = Homes.of(shut.ground)
+    homes = Homes.of(shut.ground, rows)
     spots = Spots.of_links(shut.ground.graph, shut.moved(stations.links), len(stations), ground.speed_m_per_s)
     maker = _Maker(wanted, len(ground.tables["buildings"]), len(stations), who.services, within)
     alone = walks(shut.ground, spots, limit, homes)
@@ -169,6 +171,7 @@ class _Maker:
 
     def __init__(self, wanted: Demands, buildings: int, stations: int, services: Sequence[str], within: bool) -> None:  # noqa: FBT001
         self.wanted, self.within, self.stations, self.services = wanted, within, stations, services
+        self.met = wanted.met
         self.row = np.full((len(services), buildings), NONE)
         self.row[wanted.service, wanted.building] = np.arange(len(wanted))
         self.needs: list[Ints] = []
@@ -184,7 +187,7 @@ class _Maker:
             demand, mine, cost = demand[kept], option[kept], found.seconds[kept]
             good = cost < self.wanted.current_s[demand]
             if self.within:
-                good &= cost <= self.wanted.limit_s[demand] + TOLERANCE_S
+                good &= (cost <= self.wanted.limit_s[demand] + TOLERANCE_S) & ~self.met[demand]
             parts.append((demand[good], mine[good], cost[good]))
         demands_, options, costs = (np.concatenate(each) for each in zip(*parts, strict=True))
         return demands_, options, costs
@@ -271,7 +274,7 @@ def _several(ground: Ground, given: tuple[Candidates, gpd.GeoDataFrame], maker: 
     target = np.where(needs[option, 0] < len(stations), needs[option, 0], len(stations))  # the station, or what exists
     known = np.unique(target * len(maker.wanted) + demand)
     spots = Spots.of_links(wide.ground.graph, wide.moved(stations.links), len(stations), ground.speed_m_per_s)
-    found = walks(wide.ground, spots, limit)
+    found = walks(wide.ground, spots, limit, Homes.of(wide.ground, np.unique(maker.wanted.building[~maker.met])))
     reached, station, _ = maker.useful(found, found.spot, _offers(stations, maker.services))
     keys = [station * len(maker.wanted) + reached]
     for number, service in enumerate(maker.services):

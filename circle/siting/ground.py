@@ -14,14 +14,12 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import NDArray
 
-from circle import access, folder, rules
+from circle import access, folder, restored, sight
 from circle.errors import PlaceError
-from circle.linkage import FLAGS, Links
+from circle.linkage import Links
 from circle.network import Network
-from circle.projection import Plane
 from circle.standards import Standard
 from circle.units import SECONDS_PER_MINUTE
 
@@ -34,7 +32,8 @@ class Ground:
     """What a plan is made on.
 
     Attributes: `tables` of the run, its `record` and `summary`, its `standard`, `speed_m_per_s`; `net` (the network on the plane), `graph`
-    (what searches run on), `mine` (links of the buildings, by row), `theirs` (links of the facilities, by row of the distinct ids `goals`).
+    (what searches run on), `mine` (links of the buildings, by row), `theirs` (links of the facilities, by row of the distinct ids `goals`),
+    `known` (what is known of the leg of each of `mine`, see `sight`), `things` (what no leg crosses; None: the run did not say).
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -47,17 +46,20 @@ class Ground:
     mine: Links
     theirs: Links
     goals: pd.Index[Any]
+    known: NDArray[np.int8]
+    things: sight.Obstacles | None
 
     @classmethod
     def of(cls, tables: Mapping[str, pd.DataFrame], record: Mapping[str, Any], summary: Mapping[str, Any]) -> Ground:
         """From the tables of a run, by name, and its two records."""
-        west, south, east, north = summary["extent"]
-        plane = Plane((west + east) / 2, (south + north) / 2)
-        net = _network(tables["nodes"], tables["edges"], plane)
+        plane = restored.plane(summary["extent"])
+        net = restored.network(gpd.GeoDataFrame(tables["nodes"]), gpd.GeoDataFrame(tables["edges"]), plane)
         goals = pd.Index(tables["facilities"]["facility"].drop_duplicates())
         links = tables["links"]
         if "visitors" not in tables["facilities"]:  # runs of before did not say: everyone is let in
             tables = {**tables, "facilities": tables["facilities"].assign(visitors=True)}
+        homes = links[links["kind"] == "building"]
+        mine, order = restored.links(homes, pd.Index(tables["buildings"]["building"]), plane)
         return cls(
             tables=tables,
             record=record,
@@ -66,10 +68,26 @@ class Ground:
             speed_m_per_s=float(record["walker"]["speed_m_per_s"]),
             net=net,
             graph=access.Graph.of(net.edges, net.nodes),
-            mine=_links(links[links["kind"] == "building"], pd.Index(tables["buildings"]["building"]), plane),
-            theirs=_links(links[links["kind"] == "facility"], goals, plane),
+            mine=mine,
+            theirs=restored.links(links[links["kind"] == "facility"], goals, plane)[0],
             goals=goals,
+            known=restored.known(homes)[order],
+            things=restored.obstacles(tables, plane),
         )
+
+    def looked(self, rows: Ints) -> Ground:
+        """The same, with every leg of these buildings tested, and without those legs that cross a wall or a house (see `sight`).
+
+        A run tests only what its walks take; a plan may draw a walk over any link of those whom it serves.
+        """
+        seen = restored.seen(self.mine, self.known, self.net, self.things, len(self.tables["buildings"]))
+        if seen is None:
+            return self
+        asked = np.zeros(len(self.tables["buildings"]), dtype=bool)
+        asked[rows] = True
+        seen.test(np.flatnonzero(asked[self.mine.row]))
+        keep = seen.state != sight.CROSSING
+        return replace(self, mine=self.mine.take(keep), known=seen.state[keep])
 
     @classmethod
     def open(cls, place: str | Path) -> Ground:
@@ -112,37 +130,3 @@ def only(links: Links, rows: Ints) -> Links:
     place[rows] = np.arange(len(rows))
     kept = links.take(place[links.row] >= 0)
     return replace(kept, row=place[kept.row])
-
-
-def _network(nodes: pd.DataFrame, edges: pd.DataFrame, plane: Plane) -> Network:
-    """The saved network with its lines on the plane."""
-    shapes = edges["geometry"].to_numpy()
-    degrees = shapely.get_coordinates(shapes)
-    x, y = plane.forward(degrees[:, 0], degrees[:, 1])
-    first = np.r_[0, np.cumsum(shapely.get_num_coordinates(shapes))].astype(np.intp)
-    points = nodes["geometry"].to_numpy()
-    plain = pd.DataFrame(nodes.drop(columns="geometry")).assign(lon=shapely.get_x(points), lat=shapely.get_y(points))
-    index = pd.Index(plain["node"])
-    ways = pd.DataFrame(edges.drop(columns="geometry"))
-    u, v = index.get_indexer(ways["u"]), index.get_indexer(ways["v"])
-    component = plain["component"].to_numpy()[u]
-    open_ = np.isfinite(np.minimum(ways["seconds_forward"].to_numpy(), ways["seconds_backward"].to_numpy()))
-    metres = np.bincount(component, weights=np.where(open_, ways["length_m"].to_numpy(), 0.0))
-    island = (metres < rules.settings("linkage")["island_max_m"]) & (np.arange(len(metres)) > 0)
-    ways = ways.assign(u_index=u, v_index=v, component=component, island=island[component])
-    # as in `network`: nobody steps off a ferry or a wait between its ends
-    ways["midway"] = ~ways["class"].astype(str).isin([*rules.closed_midway(), "waiting"])
-    if "raised" not in ways:  # a saved run does not say which edges are bridges or tunnels: a candidate's leg may meet any
-        ways["raised"] = False
-    lines = shapely.linestrings(x, y, indices=np.repeat(np.arange(len(ways)), np.diff(first)))
-    return Network(nodes=plain, edges=ways, x=x, y=y, first=first, lines=lines, plane=plane)
-
-
-def _links(rows: pd.DataFrame, ids: pd.Index[Any], plane: Plane) -> Links:
-    """Saved links as arrays, sorted by shape and rank."""
-    row = ids.get_indexer(pd.Index(rows["id"].astype(object)))
-    order = np.lexsort((rows["rank"].to_numpy(), row))
-    x, y = plane.forward(rows["start_lon"].to_numpy(), rows["start_lat"].to_numpy())
-    flags = rows["flag"].astype("str").map({word: number for number, word in enumerate(FLAGS)}).fillna(0).to_numpy(dtype=np.int8)
-    columns = (row, rows["edge"].to_numpy(dtype=np.intp), rows["offset_m"].to_numpy(), rows["leg_m"].to_numpy(), x, y, flags)
-    return Links(*(np.asarray(column)[order] for column in columns))

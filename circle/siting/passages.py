@@ -100,6 +100,7 @@ def _points(ground: Ground, step_m: float) -> tuple[Ints, Floats, Floats, Floats
     net = ground.net
     forward, backward = net.edges["seconds_forward"].to_numpy(), net.edges["seconds_backward"].to_numpy()
     connected = ~net.edges["island"].to_numpy() & (net.edges["length_m"].to_numpy() > 0) & net.edges["midway"].to_numpy()
+    connected &= ~net.edges["raised"].to_numpy(dtype=bool)
     good = np.flatnonzero(np.isfinite(forward) & np.isfinite(backward) & connected)
     length = net.edges["length_m"].to_numpy()[good]
     pieces = np.maximum(np.ceil(length / step_m), 1).astype(np.intp)
@@ -191,7 +192,7 @@ def _table(
     words = [KINDS[number] for number in kind.tolist()]
     lon, lat = ground.net.plane.backward(x, y)
     ends = [np.column_stack([lon[pairs[:, side]], lat[pairs[:, side]]]) for side in (0, 1)]
-    lines = shapely.linestrings(np.round(np.stack(ends, axis=1), 7)) if len(pairs) else np.empty(0, dtype=object)
+    lines = shapely.linestrings(np.stack(ends, axis=1)) if len(pairs) else np.empty(0, dtype=object)
     table = pd.DataFrame(
         {
             "passage": [f"passage-{row + 1:03d}" for row in range(len(pairs))],

@@ -16,11 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from circle import folder, referee, rules, scenario
+from circle import folder, rerun, scenario
 from circle.errors import SitingError
 from circle.siting import equity, models
-from circle.siting.after import after, summary
-from circle.siting.candidates import Candidates
+from circle.siting.candidates import Candidates, split
 from circle.siting.demand import Asked, Who, ask, only_spots
 from circle.siting.ground import Ground
 from circle.siting.models import MODELS, Means, Solution
@@ -31,15 +30,27 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Say = Callable[[str], None]
 
-SEED = 20220617
-SAME = 1e-6
+UNNAMED = "拟建驿站 proposed station"
 UNITS = {
     "mclp": "weight within the limit",
     "lscp": "measures, or cost where only a budget is given",
     "p-median": "weight · seconds",
     "p-center": "seconds",
 }
-STATION_COLUMNS = ("candidate", "name", "source", "cost", "area_m2", "services", "gain", "served", "next_best", "loss", "geometry")
+STATION_COLUMNS = (
+    "candidate",
+    "name",
+    "source",
+    "building",
+    "cost",
+    "area_m2",
+    "services",
+    "gain",
+    "served",
+    "next_best",
+    "loss",
+    "geometry",
+)
 PASSAGE_COLUMNS = ("passage", "name", "kind", "length_m", "walk_m", "cost", "gain", "served", "next_best", "loss", "geometry")
 
 
@@ -48,7 +59,7 @@ class Plan:
     """A plan and what it changes.
 
     Attributes: `ground`, `who`, `means`, `asked` (the question), `solution` (the answer and its proof), `stations` and `passages` (what to
-    build), `curve` (for each number of measures), `zones` (before and after), `proof` (`plan.json`), `tables` (the run afterwards).
+    build), `curve` (for each number of measures), `zones` (before and after), `proof` (`plan.json`), `after` (the run afterwards).
     """
 
     ground: Ground
@@ -61,21 +72,16 @@ class Plan:
     curve: pd.DataFrame
     zones: pd.DataFrame
     proof: dict[str, Any]
-    tables: dict[str, pd.DataFrame]
+    after: rerun.State
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """The tables of the run afterwards."""
+        return dict(self.after.tables)
 
     def scenario(self) -> scenario.Scenario:
         """The plan as a scenario that `circle run --scenario` reads."""
-        points = self.stations.geometry.representative_point() if len(self.stations) else self.stations.geometry
-        stations = [
-            scenario.Station(str(row.candidate), str(row.name_), point.x, point.y, tuple(str(row.services).split()))
-            for row, point in zip(self.stations.rename(columns={"name": "name_"}).itertuples(), points, strict=True)
-        ]
-        ends = [(line.coords[0], line.coords[-1]) for line in self.passages.geometry] if len(self.passages) else []
-        opened = [
-            scenario.Passage(str(one), str(name), (a[0], a[1]), (b[0], b[1]))
-            for one, name, (a, b) in zip(self.passages["passage"], self.passages["name"], ends, strict=True)
-        ]
-        return scenario.Scenario("plan", stations=tuple(stations), passages=tuple(opened))
+        return as_scenario(self.stations, self.passages, self.who.services)
 
     def _called(self) -> str:
         """What the page of the plan is called, so that nobody takes it for the place as it is."""
@@ -91,8 +97,9 @@ class Plan:
         """
         with folder.whole(Path(out)) as partial:
             folder.write_tables(partial, self.tables)
-            folder.write_record(partial, "summary", summary(self.ground, self.tables))
-            folder.write_record(partial, "run", {**self.ground.record, "place": self._called(), "plan": self.proof})
+            folder.write_record(partial, "summary", dict(self.after.summary))
+            took = self.ground.record.get("seconds", {})  # a plan of the same run is the same file
+            folder.write_record(partial, "run", {**self.after.record, "seconds": took, "place": self._called(), "plan": self.proof})
             for name, table in (("stations", self.stations), ("passages", self.passages)):
                 folder.write_tables(partial, {name: table})
                 (partial / f"{name}.geojson").write_text(table.to_json(drop_id=True, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -104,6 +111,26 @@ class Plan:
             if draw is not None:
                 draw(partial)
         return Path(out)
+
+
+def as_scenario(stations: gpd.GeoDataFrame, passages: gpd.GeoDataFrame, services: tuple[str, ...]) -> scenario.Scenario:
+    """What is built, as `circle run --scenario` reads it: run so, everyone's minutes are the plan's.
+
+    A station offers its own services, or all of `services` where it names none; one in a building of the run names that building.
+    """
+    points = stations.geometry.representative_point() if len(stations) else stations.geometry
+    columns = (stations[name] for name in ("candidate", "name", "services", "building"))
+    new = []
+    for point, candidate, name, offers, building in zip(points, *columns, strict=True):
+        offered = tuple(word for word in services if not split(offers) or word in split(offers))
+        if offered:
+            new.append(scenario.Station(f"plan/{candidate}", str(name) or UNNAMED, point.x, point.y, offered, str(building)))
+    ends = [(line.coords[0], line.coords[-1]) for line in passages.geometry] if len(passages) else []
+    opened = [
+        scenario.Passage(str(one), str(name), (a[0], a[1]), (b[0], b[1]))
+        for one, name, (a, b) in zip(passages["passage"], passages["name"], ends, strict=True)
+    ]
+    return scenario.Scenario("plan", stations=tuple(new), passages=tuple(opened))
 
 
 def make(
@@ -142,8 +169,14 @@ def make(
     built = solution.built
     stations = only_spots(offered[0], built[: len(offered[0])])
     passages = offered[1][built[len(offered[0]) :]].reset_index(drop=True)
-    tables = after(ground, stations, passages, who.services)
-    verified = _verify(asked, solution, tables, who.services)
+    built_so = as_scenario(gpd.GeoDataFrame(stations.table), passages, who.services)
+    state = rerun.apply(rerun.State(ground.tables, ground.summary, ground.record), built_so)
+    tables = dict(state.tables)
+    verified = {
+        **_verify(asked, solution, tables, who.services),
+        "worse": state.record["scenario"]["worse"],
+        "referee": state.record["check"],
+    }
     curve = _curve(problem, means, int(built.sum()), best)
     told = _measures(asked, built)
     chosen = np.flatnonzero(built)
@@ -158,13 +191,13 @@ def make(
         walk_m=passages["walk_m"].where(np.isfinite(passages["walk_m"])),
         **{name: told.loc[chosen[chosen >= len(offered[0])], name].to_numpy() for name in told.columns},
     )
-    proof = _proof(asked, (who, means, model, together), solution, (verified, tables))
+    proof = _proof(asked, (who, means, model, together), solution, verified)
     if len(offered[1]) and model == "mclp":
         proof["instead"] = _instead(problem, means, best)
     return Plan(
         ground, who, means, asked, solution, gpd.GeoDataFrame(table[list(STATION_COLUMNS)]),
         gpd.GeoDataFrame(opened[list(PASSAGE_COLUMNS)]),
-        curve, _zones(ground, tables, who.services), proof, tables,
+        curve, _zones(ground, tables, who.services), proof, state,
     )  # fmt: skip
 
 
@@ -259,13 +292,9 @@ def _gains(problem: Problem, built: Bools) -> Floats:
     return np.bincount(pairs[:, 0], weights=problem.demands.weight[pairs[:, 1]], minlength=len(problem.measures)).astype(float)
 
 
-def _proof(
-    asked: Asked, order: tuple[Who, Means, str, bool], solution: Solution, found: tuple[dict[str, Any], dict[str, pd.DataFrame]]
-) -> dict[str, Any]:
+def _proof(asked: Asked, order: tuple[Who, Means, str, bool], solution: Solution, verified: dict[str, Any]) -> dict[str, Any]:
     who, means, model, together = order
-    verified, tables = found
     problem = asked.problem
-    checked = _checked(asked, tables, who.services)
     beyond = float(problem.demands.weight[asked.only_by_several].sum())
     covers = (
         "every plan of the candidates offered"
@@ -283,17 +312,8 @@ def _proof(
         "proof_covers": covers, "only_by_several_passages": beyond,
         "bound_of_all_plans": solution.bound + beyond if model == "mclp" else None,
         "cost": float(problem.measures.cost[solution.built].sum()), "measures": int(solution.built.sum()),
-        "verified": {**verified, "referee": checked}, "size": list(solution.size), "nodes": solution.nodes,
+        "verified": verified, "size": list(solution.size), "nodes": solution.nodes,
     }  # fmt: skip
-
-
-def _checked(asked: Asked, tables: dict[str, pd.DataFrame], services: tuple[str, ...]) -> dict[str, float]:
-    """A sample of the walks afterwards, again with plain networkx on the tables as they are saved."""
-    told = referee.Tables(
-        gpd.GeoDataFrame(tables["buildings"]), gpd.GeoDataFrame(tables["facilities"]), gpd.GeoDataFrame(tables["edges"]), tables["links"]
-    )
-    found = referee.check(told, services, asked.speed_m_per_s, sample=int(rules.settings("check")["sample"]), seed=SEED)
-    return {"sample": found.sample, "worst_difference_s": found.worst_difference_s}
 
 
 def _zones(ground: Ground, tables: dict[str, pd.DataFrame], services: tuple[str, ...]) -> pd.DataFrame:
