@@ -228,6 +228,9 @@ def system(name: str) -> System:
     return System(f"EPSG:{found.to_epsg() or code}")
 
 
+LARGEST = 1e15  # of a number in a table
+
+
 # ---------------------------------------------------------------- the Gauss-Krüger grid
 
 _EAST_M, _NORTH_M = (100_000.0, 900_000.0), (300_000.0, 6_300_000.0)
@@ -281,10 +284,10 @@ _NEGATIVE = {"S", "W", "南纬", "西经"}
 
 
 def numbers(values: pd.Series) -> Floats:
-    """Numbers written as text: full-width digits, thousands separators, spaces. What is no number is NaN.
+    """Numbers written as text: full-width digits, thousands separators, spaces. What is no number, or beyond 10¹⁵, is NaN.
 
-    >>> numbers(pd.Series(["１１４.９", "1,234", " 7 ", "暂无", ""])).tolist()
-    [114.9, 1234.0, 7.0, nan, nan]
+    >>> numbers(pd.Series(["１１４.９", "1,234", " 7 ", "暂无", "", "9e307"])).tolist()
+    [114.9, 1234.0, 7.0, nan, nan, nan]
     """
     plain = values.astype(object)
     direct = pd.to_numeric(plain, errors="coerce")
@@ -295,7 +298,9 @@ def numbers(values: pd.Series) -> Floats:
         read = {text: _one_number(text) for text in distinct}
         direct = direct.astype(float)
         direct[odd] = cells.map(read)
-    return np.array(direct, dtype=float)
+    out = np.array(direct, dtype=float)
+    out[~(np.abs(out) <= LARGEST)] = np.nan  # nobody means it, and sums of such numbers overflow
+    return out
 
 
 def _one_number(text: str) -> float:
