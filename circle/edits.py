@@ -23,6 +23,7 @@ from shapely.ops import substring
 
 from circle import network, restored, rules
 from circle.errors import PlaceError
+from circle.passages import GATE, own_node
 from circle.projection import Plane
 from circle.scenario import Passage, Scenario
 from circle.units import seconds
@@ -77,9 +78,15 @@ def _must_be_shut(gate: str, gates: gpd.GeoDataFrame | None) -> None:
 
 
 def _shut(tables: Tables, gate: str) -> Tables:
-    """Every edge that ends in the gate's node gets an end of its own."""
+    """Every edge that ends in the gate's node gets an end of its own; a gate for residents has its sides already."""
     node = int(gate.partition("/")[2])
     at = np.flatnonzero((tables.nodes["node"] == node).to_numpy())
+    within = (tables.edges["class"] == GATE).to_numpy() & (own_node(tables.edges["u"].to_numpy()) == node)
+    if gate.startswith("node/") and within.any():
+        shut = {f"seconds_{way}": np.where(within, np.inf, tables.edges[f"seconds_{way}"].to_numpy()) for way in ("forward", "backward")}
+        return Tables(tables.nodes, tables.edges.assign(**shut), tables.links)
+    if gate.startswith("node/") and (own_node(tables.nodes["node"].to_numpy()) == node).any() and not len(at):
+        raise PlaceError(f"{gate} is shut to everybody already. Take it out of the scenario, or name another gate.")
     if not gate.startswith("node/") or not len(at):
         raise PlaceError(f"{gate} is no node of the walking network, so it cannot be closed. Take the id of a gate that lies on a path.")
     edges = tables.edges.copy()

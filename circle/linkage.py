@@ -213,7 +213,7 @@ def _on_deck(links: Links, shapes: Shapes, lines: Shapes, above: tuple[Ints, sha
 
 def wider(shapes: Shapes, rows: Ints, network: Network, reach_m: float) -> Links:
     """All links of some shapes to connected edges within `reach_m`, however many: for those that cannot see the nearest ones."""
-    edges = np.flatnonzero(_usable(network) & ~network.edges["island"].to_numpy())
+    edges = np.flatnonzero(_usable(network) & ~network.edges["island"].to_numpy() & network.edges["midway"].to_numpy())
     if not len(edges) or not len(rows):
         return _joined([])
     doors, owner = shapely.get_parts(shapes[rows], return_index=True)

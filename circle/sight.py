@@ -5,7 +5,7 @@ Never: tests a leg that nobody takes: eight million legs of a city would take lo
 
 Each shape is first given one link that crosses nothing: its nearest, or else the next, or else one farther away. Where there is none, its
 links stay as they are, flagged. The search then tests what it takes, drops what crosses, and takes the next, until nothing changes: the
-minutes are those that testing every leg would give.
+minutes are those that testing every leg would give. What is left of the links after that is tested before it is saved.
 """
 
 from __future__ import annotations
@@ -134,8 +134,13 @@ class Seen:
         self.state[rows] = np.where(crossing, CROSSING, CLEAR)
         self.tested += len(rows)
 
+    def whole(self) -> tuple[Links, Bools]:
+        """Links as a run saves them: legs that no walk took are tested now. They are few, and a scenario may have them taken."""
+        self.test(np.arange(len(self.links)))
+        return self.saved()
+
     def saved(self) -> tuple[Links, Bools]:
-        """Links as a run saves them, without those that cross something where there is a clear one, and which of them were tested."""
+        """Links without those that are known to cross something where there is a clear one, and which of them were tested."""
         keep = self.state != CROSSING
         links, state = self.links.take(keep), self.state[keep]
         flag = np.where(state == ALLOWED, FLAGS.index("crossing"), links.flag).astype(np.int8)

@@ -156,7 +156,7 @@ def _whole(study: Study, say: Say | None) -> Run:
         with clock.stage("gaps"):
             zones = gaps.coverage(buildings, place.zones, own.boundary or shapely.box(*place.extent), study.standard)
         with clock.stage("tables"):
-            mine, tested = seen.saved()
+            mine, tested = seen.whole()
             tied = [("building", mine, buildings["building"].tolist()), ("facility", theirs, place.facilities["facility"].tolist())]
             links = linkage.table(tied, net)
             links["seen"] = np.r_[tested, np.ones(len(links) - len(tested), dtype=bool)]

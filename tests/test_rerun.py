@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from unittest.mock import patch
 
 import geopandas as gpd
@@ -289,3 +290,29 @@ def test_the_command_line_changes_a_saved_run_and_says_when_the_program_is_at_fa
         failed = CliRunner().invoke(app, said)
     assert failed.exit_code == 1
     assert "a fault in circle itself" in failed.output
+
+
+def test_a_gate_that_is_shut_to_all_cannot_be_shut_again_and_one_for_residents_can():
+    base = circle.run(Path(__file__).resolve().parent.parent / "data" / "kuangshan" / "kuangshan.osm.pbf")
+    passage = base.tables()["gates"].set_index("gate")["passage"]
+    with pytest.raises(PlaceError, match="shut to everybody already"):
+        base.with_scenario(Scenario(closed=(passage.index[passage == "nobody"][0],)))
+    longer = 0
+    for gate in passage.index[passage == "residents"]:
+        after = base.with_scenario(Scenario(closed=(gate,)))
+        apart = [after.buildings[f"minutes_{service}"] - base.buildings[f"minutes_{service}"] for service in ("shop", "clinic")]
+        assert all((each.fillna(0) > -1e-9).all() for each in apart)
+        longer += any((each > 0.1).any() for each in apart)
+    assert longer
+
+
+def test_a_station_behind_a_wall_is_tied_to_what_it_sees(tmp_path):
+    town = grid()
+    town.wall((310, 10), (390, 10))
+    before = circle.run(town.write(tmp_path / "a.osm"))
+    after = before.with_scenario(Scenario(stations=(Station("station/1", "", *degrees(town, 345, 22), ("shop",)),)))
+    town.offer("shop", 345, 22)
+    fresh = circle.run(town.write(tmp_path / "b.osm"))
+    assert (after.buildings["minutes_shop"] == fresh.buildings["minutes_shop"]).all()
+    mine = after.links[after.links["id"] == "station/1"]
+    assert mine["leg_m"].min() == pytest.approx(45, abs=0.2)

@@ -303,6 +303,19 @@ def before(saved: Saved, other: Saved | None) -> str:
     return pack.block({"n": len(saved.buildings)}, sections, saved.level)
 
 
+def _obstacles(folder: Path, places: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+    """Which shapes of the background no leg crosses, and the lines of those obstacles that are not among them; none in a run without."""
+    if not (folder / "barriers.parquet").is_file():
+        return np.zeros(len(places), dtype=bool), np.zeros(0, dtype=object)
+    lines = shapely.get_parts(geometries(read_table(folder, "barriers.parquet", ["geometry"])))
+    known = shapely.to_wkb(shapely.normalize(lines))
+    parts, owner = shapely.get_parts(np.where(shapely.get_dimensions(places) == 2, shapely.boundary(places), places), return_index=True)
+    drawn = shapely.to_wkb(shapely.normalize(parts))
+    missed = np.bincount(owner[~np.isin(drawn, known)], minlength=len(places))
+    solid = (missed == 0) & (np.bincount(owner, minlength=len(places)) > 0)
+    return solid, lines[~np.isin(known, drawn[solid[owner]])]
+
+
 def _barrier_names(folder: Path, barriers: list[str]) -> list[str]:
     """Names of some barriers with their ids; ids alone where the run has no table of barriers."""
     if not barriers or not (folder / "barriers.parquet").is_file():
@@ -401,7 +414,7 @@ def background(saved: Saved, lesser: tuple[str, ...] = (), *, ways: bool = True)
     layers: list[dict[str, Any]] = []
     sections: dict[str, bytes] = {}
 
-    def add(kind: str, form: str, shapes: NDArray[Any]) -> None:
+    def add(kind: str, form: str, shapes: NDArray[Any], *, solid: bool = False) -> None:
         single, several = (3, 6) if form == "area" else (1, 5)
         kind_of = shapely.get_type_id(shapes)
         shapes = np.concatenate([shapes[kind_of == single], shapely.get_parts(shapes[kind_of == several])])
@@ -410,7 +423,7 @@ def background(saved: Saved, lesser: tuple[str, ...] = (), *, ways: bool = True)
             return
         shapes = shapes[pack.order(shapes)]
         key = f"layer{len(layers)}"
-        layers.append({"kind": kind, "form": form, "n": len(shapes), "key": key})
+        layers.append({"kind": kind, "form": form, "n": len(shapes), "key": key, "solid": solid})
         packed = pack.areas(shapes, saved.origin) if form == "area" else pack.lines(shapes, saved.origin)
         sections.update({f"{key}_{name}": data for name, data in packed.items()})
 
@@ -418,11 +431,14 @@ def background(saved: Saved, lesser: tuple[str, ...] = (), *, ways: bool = True)
     number, kinds = codes(behind["kind"])
     places = geometries(behind)
     tolerance = 0.0 if len(places) < SIMPLIFY_FROM else 0.000_01
+    solid, hidden = _obstacles(saved.folder, places)
     for k, kind in enumerate(kinds):
-        shapes = places[number == k]
-        shapes = shapely.simplify(shapes, tolerance, preserve_topology=False) if tolerance else shapes
-        add(kind, "area", shapes)
-        add(kind, "line", shapes)
+        for hides in (True, False):  # a station's leg is tested against the lines as they are
+            shapes = places[(number == k) & (solid == hides)]
+            shapes = shapely.simplify(shapes, tolerance, preserve_topology=False) if tolerance and not hides else shapes
+            add(kind, "area", shapes, solid=hides)
+            add(kind, "line", shapes, solid=hides)
+    add("hidden", "line", hidden, solid=True)
 
     edges, left_out = _thinned(saved, lesser) if ways else (read_table(saved.folder, "edges.parquet", ["name", "geometry"]), [])
     shapes = geometries(edges)

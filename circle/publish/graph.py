@@ -39,6 +39,10 @@ SIMPLIFY_FROM = 150_000
 # flags of an edge: not walked that way; on an island; walked by residents; walked by all; on a bridge or another floor; not entered midway
 CLOSED_FORWARD, CLOSED_BACKWARD, ISLAND, OWN, OPEN, RAISED, ENDS_ONLY = 1, 2, 4, 8, 16, 32, 64
 PUBLIC, SHARED = "public", "compound"
+# a residents' gate is a way without length between its two sides; sides have numbers of their own, far below those of any node of the map
+GATE, SIDE_BASE, SIDES = "gate", 10**15, 100
+HAIR_M = 0.01  # a leg ends at its path, and a path on a wall can be reached from both sides
+CROSSING = "crossing"  # flag of a link that leads through something, where nothing better is
 VISITORS = "visitors"  # runs that tell residents from visitors say so of each facility; others let everybody walk everywhere
 SEMI_MAJOR_M, FLATTENING = 6_378_137.0, 1 / 298.257223563
 
@@ -52,9 +56,9 @@ def available(saved: blocks.Saved) -> bool:
 
 
 @cache
-def _linkage() -> dict[str, float]:
+def _settings() -> dict[str, dict[str, float]]:
     # read as data: publishing does not import the rules, so that a saved run can be drawn without them
-    return dict(tomllib.loads((resources.files("circle") / "rules" / "settings.toml").read_text(encoding="utf-8"))["linkage"])
+    return tomllib.loads((resources.files("circle") / "rules" / "settings.toml").read_text(encoding="utf-8"))
 
 
 def metres_per_unit(latitude: float) -> tuple[float, float]:
@@ -126,7 +130,7 @@ def graph(saved: blocks.Saved) -> str:
     edges, shapes = edges.take(pa.array(order)), shapes[order]
     new = np.empty(int(edges["edge"].to_numpy().max(initial=-1)) + 1, dtype=np.int64)
     new[edges["edge"].to_numpy()] = np.arange(len(edges))
-    links = blocks.read_table(saved.folder, "links.parquet", ["kind", "id", "edge", "offset_m", "leg_m"])
+    links = blocks.read_table(saved.folder, "links.parquet", ["kind", "id", "edge", "offset_m", "leg_m", "flag"])
     unit_s, unit_m = next((s, m) for most, s, m in UNITS if len(links) <= most)
 
     u, v, ids = _numbered(edges["u"].to_numpy(), edges["v"].to_numpy())
@@ -142,8 +146,11 @@ def graph(saved: blocks.Saved) -> str:
     # what an edge measures is known by the page as drawn: a link says which share of that lies behind it
     at = np.divide(links["offset_m"].to_numpy(), _lengths(edges)[new[links["edge"].to_numpy()]])
     sections |= _links(saved, links, new, np.nan_to_num(at, nan=0.0, posinf=0.0), tenths, unit_m)
-    sections |= _gates(saved, ids)
-    rule = _linkage()
+    sections |= _gates(saved, ids, edges, (u, v))
+    sections["side"] = pack.deltas(np.flatnonzero(_is_side(ids)))
+    # what is drawn as a square is a point to the program, and hides nothing
+    sections["pointlike"] = pack.deltas(np.flatnonzero(shapely.get_dimensions(saved.outlines[saved.order]) < 2))
+    rule, sight = _settings()["linkage"], _settings()["sight"]
     header = {
         "nodes": len(ids),
         "edges": len(edges),
@@ -154,7 +161,8 @@ def graph(saved: blocks.Saved) -> str:
         "unit_m": unit_m,
         "speed": float(saved.run["walker"]["speed_m_per_s"]),
         "rule": RULE,
-        "reach": [rule["reach_m"], rule["connected_reach_m"], rule["far_reach_m"]],
+        "reach": [rule["reach_m"], rule["connected_reach_m"], rule["far_reach_m"], rule["raised_reach_m"]],
+        "sight": [sight["touch_m"], sight["widen_m"], sight["beyond_m"], HAIR_M],
     }
     return pack.block(header, sections, saved.level)
 
@@ -207,7 +215,8 @@ def _flags(edges: pa.Table, *, layered: bool) -> Ints:
     forward, backward = (np.isfinite(edges[f"seconds_{way}"].to_numpy()) for way in ("forward", "backward"))
     number, words = blocks.codes(edges["access"])
     own = np.array([layered and word not in ("", PUBLIC) for word in [*words, ""]])[number]
-    raised = _said(edges, "raised") * RAISED + (("midway" in edges.column_names) & ~_said(edges, "midway")) * ENDS_ONLY
+    gate = np.asarray(pc.fill_null(pc.equal(pc.cast(edges["class"], pa.string()), GATE), False))  # noqa: FBT003 - pyarrow's own signature
+    raised = _said(edges, "raised") * RAISED + (gate | (("midway" in edges.column_names) & ~_said(edges, "midway"))) * ENDS_ONLY
     open_ = ~own | np.array([word == SHARED for word in [*words, ""]])[number]
     return np.asarray(~forward * CLOSED_FORWARD + ~backward * CLOSED_BACKWARD + own * OWN + open_ * OPEN + raised, dtype=np.int64)
 
@@ -219,10 +228,23 @@ def _said(edges: pa.Table, name: str) -> NDArray[np.bool_]:
     return np.asarray(edges[name].to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _gates(saved: blocks.Saved, ids: Ints) -> dict[str, bytes]:
-    """Gates that are nodes of the network: the node in the page, and the number of the OSM node. None where the run knows no gates."""
+def _is_side(ids: Ints) -> NDArray[np.bool_]:
+    """Which nodes are one side of a gate that is not open to all."""
+    return np.asarray(ids <= -SIDE_BASE // 2)
+
+
+def _gates(saved: blocks.Saved, ids: Ints, edges: pa.Table, ends: tuple[Ints, Ints]) -> dict[str, bytes]:
+    """Gates that somebody passes: a node of each in the page, and the number of the OSM node. None where the run knows no gates.
+
+    One that all pass is a node of the network; one for residents has sides, of which the first is named.
+    """
     if not (saved.folder / "gates.parquet").is_file():
         return {"gate_node": b"", "gate_id": b""}
+    inner = np.asarray(pc.fill_null(pc.equal(pc.cast(edges["class"], pa.string()), GATE), False))  # noqa: FBT003 - pyarrow's own signature
+    passed = np.unique(np.concatenate([ends[0][inner], ends[1][inner]])) if inner.any() else np.zeros(0, dtype=np.int64)
+    ids = ids.copy()
+    first = passed[np.unique((-SIDE_BASE - ids[passed]) // SIDES, return_index=True)[1]]
+    ids[first] = (-SIDE_BASE - ids[first]) // SIDES
     said = pc.cast(blocks.read_table(saved.folder, "gates.parquet", ["gate"])["gate"], pa.string()).to_pylist()
     numbers = np.array(sorted({int(gate[5:]) for gate in said if gate.startswith("node/") and gate[5:].isdigit()}), dtype=np.int64)
     order = np.argsort(ids, kind="stable")
@@ -248,7 +270,7 @@ def _islands(saved: blocks.Saved, edges: pa.Table) -> NDArray[np.bool_]:
     mine = component[order[np.searchsorted(ids, edges["u"].to_numpy(), sorter=order)]]
     open_ = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
     metres = np.bincount(mine, weights=np.where(open_, _lengths(edges), 0.0))
-    small = metres < _linkage()["island_max_m"]
+    small = metres < _settings()["linkage"]["island_max_m"]
     small[:1] = False
     return np.asarray(small[mine])
 
@@ -277,6 +299,7 @@ def _links(saved: blocks.Saved, links: pa.Table, new: Ints, at: Floats, tenths: 
     edge = new[links["edge"].to_numpy()]
     behind = np.where(at <= 0, 0, np.where(at >= 1, tenths[edge], np.clip(whole(at * tenths[edge]), 0, tenths[edge])))
     leg = whole(links["leg_m"].to_numpy() / unit_m)
+    through = np.asarray(pc.fill_null(pc.equal(pc.cast(links["flag"], pa.string()), CROSSING), False))  # noqa: FBT003 - pyarrow's own signature
 
     def rows_of(name: str, ids: pa.ChunkedArray, rank: Ints) -> tuple[NDArray[np.intp], Ints]:
         mine = np.flatnonzero(np.asarray(pc.equal(kind, name)))
@@ -294,6 +317,7 @@ def _links(saved: blocks.Saved, links: pa.Table, new: Ints, at: Floats, tenths: 
         "link_of": pack.deltas(owner),
         "link_leg": pack.varints(leg[rows]),
         "link_at": pack.varints(behind[rows]),
+        "link_doubt": pack.deltas(np.flatnonzero(through[rows])),
     }
     # a facility that offers several services has a row for each, and its links serve them all
     ids = saved.facilities["facility"]
@@ -308,5 +332,6 @@ def _links(saved: blocks.Saved, links: pa.Table, new: Ints, at: Floats, tenths: 
         "goal_edge": pack.deltas(edge[rows]),
         "goal_leg": pack.varints(leg[rows]),
         "goal_at": pack.varints(behind[rows]),
+        "goal_doubt": pack.deltas(np.flatnonzero(through[rows])),
         "visitors": _visitors(saved),
     }

@@ -26,7 +26,7 @@ from circle.publish.made import Made
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 SCRIPTS = (
-    *("decode", "model", "shares", "graph", "whatif", "route", "symbols", "paint", "layers", "dom"),
+    *("decode", "model", "shares", "graph", "ties", "whatif", "route", "symbols", "paint", "layers", "dom"),
     *("panel", "list", "card", "print", "edits", "plan", "main"),
 )
 
@@ -46,10 +46,16 @@ def _leaflet() -> tuple[str, str]:
 @cache
 def _own() -> tuple[str, str, str]:
     """Read our script (one closure out of several files), style and markup."""
-    script = "\n".join((ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    style = (ASSETS / "page.css").read_text(encoding="utf-8")
+    script = _spare("\n".join((ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS))
+    style = _spare((ASSETS / "page.css").read_text(encoding="utf-8"))
     body = (ASSETS / "body.html").read_text(encoding="utf-8")
     return skeleton.inline_script(f'(() => {{\n"use strict";\n{script}\n}})();\n'), skeleton.inline_style(style), body
+
+
+def _spare(text: str) -> str:
+    """Leave out indentation, and lines that are empty or a comment: no text of ours runs over several lines."""
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 @cache

@@ -7,7 +7,7 @@ const MOST_EDITS = 60;
 function spotAt(place, latlng, tie = tieSpot) {
   const at = rounded(latlng);
   const [x, y] = toUnits(place, at);
-  return { lat: at.lat, lng: at.lng, x, y, ties: tie(place.graph, x, y) };
+  return { lat: at.lat, lng: at.lng, x, y, ties: tie(place, x, y) };
 }
 
 function makePassage(place, from, to) {

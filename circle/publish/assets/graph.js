@@ -1,4 +1,4 @@
-// The walking network inside the page, as graph.py wrote it: read, tied to a spot, searched. Whole numbers throughout: multiples of
+// The walking network inside the page, as graph.py wrote it: read and searched. Whole numbers throughout: multiples of
 // `unit` seconds, which the rule in the block's header explains, so that a sum is the same in whatever order it is made.
 
 const FAR = 0x3fffffff;
@@ -21,11 +21,16 @@ function readGraph({ header, sections }, model) {
   readLinks(graph, sections, model.n);
   const gates = countVarints(sections.gate_node);
   graph.gates = { n: gates, node: varints(sections.gate_node, gates), id: deltas(sections.gate_id, gates, new Float64Array(gates)) };
+  graph.side = deltas(sections.side, countVarints(sections.side));
+  graph.sides = new Set(graph.side);
+  graph.pointlike = new Set(deltas(sections.pointlike, countVarints(sections.pointlike)));
   graph.nodeX = nodeX;
   graph.nodeY = nodeY;
   graph.blocked = new Set();
+  graph.shut = new Set();
   graph.extra = new Map();
   graph.spots = [];
+  graph.doubted = new Set();
   return graph;
 }
 
@@ -158,6 +163,8 @@ function readLinks(graph, sections, buildings) {
   graph.linkMetres = metres;
   graph.linkLeg = legs(metres);
   graph.linkAt = varints(sections.link_at, count, new Int32Array(count));
+  const doubtful = (name) => new Set(deltas(sections[name], countVarints(sections[name])));
+  graph.linkDoubt = doubtful("link_doubt");
   graph.linkEdge = new Int32Array(count);
   for (let e = 0; e < n; e++) graph.linkEdge.fill(e, from[e], from[e + 1]);
   const start = (graph.ownLinks = new Uint32Array(buildings + 1));
@@ -177,79 +184,12 @@ function readLinks(graph, sections, buildings) {
   graph.goalMetres = varints(sections.goal_leg, ties, new Int32Array(ties));
   graph.goalLeg = legs(graph.goalMetres);
   graph.goalAt = varints(sections.goal_at, ties, new Int32Array(ties));
+  graph.goalDoubt = doubtful("goal_doubt");
   graph.visitors = sections.visitors;
 }
 
 // A share of an edge's time; no share costs nothing even where one may not walk.
 const part = (share, time) => (share <= 0 ? 0 : time >= FAR ? FAR : Math.floor(share * time + 0.5));
-
-// Ties of a spot (in the page's units) to all edges in reach, as the program ties a facility: the first circle that holds any.
-function tieSpot(graph, px, py) {
-  const { shapes, flags, reach: [near, connected, far] } = graph;
-  const doubled = (from, below, last) => {
-    const rings = [];
-    for (let r = from; r < below; r *= 2) rings.push(r);
-    return [...rings, last];
-  };
-  const inner = doubled(near, connected, connected), outer = doubled(2 * connected, far, far);
-  const metreX = graph.scale[0][0] + graph.scale[0][1] * py, metreY = graph.scale[1][0] + graph.scale[1][1] * py;
-  const seek = (reach, island) => {
-    const found = [];
-    within(shapes, px - reach / metreX, py - reach / metreY, px + reach / metreX, py + reach / metreY, (e) => {
-      if (!mayStep(graph, e) || Boolean(flags[e] & ISLAND) !== island) return;
-      const tie = nearestOn(graph, e, px, py, metreX, metreY);
-      if (tie.metres <= reach) found.push(tie);
-    });
-    // one stands on the floor of the nearest path: from the street nobody steps onto the bridge above it
-    const first = found.reduce((best, tie) => (best && best.metres <= tie.metres ? best : tie), null);
-    return first && flags[first.edge] & RAISED ? found : found.filter((tie) => !(flags[tie.edge] & RAISED));
-  };
-  for (const [rings, island] of [[inner, false], [inner, true], [outer, false]]) {
-    for (const reach of rings) {
-      const found = seek(reach, island);
-      if (found.length) return found.map((tie) => ({ ...tie, leg: Math.floor(tie.metres / graph.speed / graph.per + 0.5) }));
-    }
-  }
-  return [];
-}
-
-// Nobody boards a ferry or a lift between its ends.
-const mayStep = (graph, e) => (graph.forward[e] < FAR || graph.backward[e] < FAR) && !(graph.flags[e] & ENDS_ONLY);
-
-// The one tie of an end of a passage: the nearest path on the ground.
-const PASSAGE_REACH_M = 50;
-
-function tieEnd(graph, px, py) {
-  const metreX = graph.scale[0][0] + graph.scale[0][1] * py, metreY = graph.scale[1][0] + graph.scale[1][1] * py;
-  const wide = [PASSAGE_REACH_M / metreX, PASSAGE_REACH_M / metreY];
-  let best = null;
-  within(graph.shapes, px - wide[0], py - wide[1], px + wide[0], py + wide[1], (e) => {
-    if (!mayStep(graph, e) || graph.flags[e] & RAISED) return;
-    const tie = nearestOn(graph, e, px, py, metreX, metreY);
-    if (tie.metres <= PASSAGE_REACH_M && (!best || tie.metres < best.metres)) best = tie;
-  });
-  return best ? [{ ...best, leg: Math.floor(best.metres / graph.speed / graph.per + 0.5) }] : [];
-}
-
-function nearestOn(graph, e, px, py, metreX, metreY) {
-  const { x, y, point } = graph.shapes;
-  let best = Infinity, behind = 0, sum = 0, at = [0, 0];
-  for (let p = point[e]; p < point[e + 1] - 1; p++) {
-    const ax = (x[p] - px) * metreX, ay = (y[p] - py) * metreY;
-    const dx = (x[p + 1] - x[p]) * metreX, dy = (y[p + 1] - y[p]) * metreY;
-    const square = dx * dx + dy * dy;
-    const t = square > 0 ? Math.max(0, Math.min(1, -(ax * dx + ay * dy) / square)) : 0;
-    const away = (ax + t * dx) ** 2 + (ay + t * dy) ** 2;
-    const piece = Math.sqrt(square);
-    if (away < best) {
-      best = away;
-      behind = sum + t * piece;
-      at = [x[p] + t * (x[p + 1] - x[p]), y[p] + t * (y[p + 1] - y[p])];
-    }
-    sum += piece;
-  }
-  return { edge: e, metres: Math.sqrt(best), share: sum > 0 ? behind / sum : 0, at };
-}
 
 // What a search knows of every place: time to the nearest goal, which goal, and the place to walk to next (−1: leave for the goal).
 function makeField(graph) {
@@ -343,7 +283,7 @@ function spread(graph, field, goals) {
     const need = shift ? OWN : OPEN;
     for (let k = start[node]; k < start[node + 1]; k++) {
       const e = incident[k];
-      if (!(flags[e] & need)) continue;
+      if (!(flags[e] & need) || (graph.shut.size && graph.shut.has(e))) continue;
       const other = u[e] === node ? v[e] : u[e];
       // a ring that starts and ends here leads nowhere new
       const walk = u[e] === node ? backward[e] : forward[e];

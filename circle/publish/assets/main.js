@@ -337,6 +337,8 @@ window.circle = {
   scenario: () => scenarioFile(place),
   addStation: (lat, lng, keys) => addStation(place, L.latLng(lat, lng), keys.map((key) => serviceNamed(key).index).sort((a, b) => a - b)) && undefined,
   clear: () => clearEdits(place),
+  ties: (lat, lng) => spotAt(place, L.latLng(lat, lng)).ties.map(({ metres, doubt }) => [metres, doubt]),
+  gates: () => Array.from(place.graph.gates.id),
   ground: (key) => {
     const service = serviceNamed(key);
     return Array.from(baseOf(place, service).time, (time) => hundredthsOf(place.graph, time, service.limit));

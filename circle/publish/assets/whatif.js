@@ -29,6 +29,7 @@ function goalsOf(place, service) {
       ties.push({ edge: e, share: graph.goalAt[at] / graph.tenths[e], leg: graph.goalLeg[at], metres: graph.goalMetres[at] * graph.unit_m });
     }
     goals.push({ goal: row, ties, visitors: Boolean(graph.visitors[row]) });
+    if (graph.goalDoubt.size && ties.some((_, n) => graph.goalDoubt.has(graph.goalFrom[k] + n))) graph.doubted.add(row);
   }
   return goals;
 }
@@ -110,6 +111,7 @@ function measureAgain(place, service, stations, walks) {
     field = copyField(ground.field);
   }
   const goals = stations.map((station) => ({ goal: place.facilities.n + place.edits.stations.indexOf(station), ties: station.ties }));
+  for (const one of goals) graph.doubted[one.ties.some((tie) => tie.doubt) ? "add" : "delete"](one.goal);
   const touched = spread(graph, field, goals);
   if (walks) {
     tieSpots(graph, field);
@@ -164,7 +166,8 @@ function write(place, service, i, walk) {
   const speed = service.speedChange || 0.1;
   const quick = !isLate(graph, walk.time / (1 + speed), limit), slow = isLate(graph, walk.time / (1 - speed), limit);
   const other = !late && walk.second < FAR && isLate(graph, walk.second, limit);
-  const fragile = verdict <= GAP && ((late ? quick : slow) || other);
+  const through = walk.link >= 0 && (graph.linkDoubt.has(walk.link) || graph.doubted.has(walk.goal));
+  const fragile = verdict <= GAP && ((late ? quick : slow) || other || through);
   service.minutes[i] = hundredthsOf(graph, walk.time, limit);
   service.state[i] = verdict | (fragile << 2) | (reason << 3);
   service.facility[i] = walk.goal;
@@ -180,7 +183,9 @@ function reasonCode(service, reason) {
 
 // A closed gate is a node that nobody passes. A passage has two spots, each tied to the paths around it, and a straight way between them.
 function changeNetwork(graph, edits) {
-  graph.blocked = new Set(edits.gates.map((gate) => gate.node));
+  // a gate for residents is a way without length between its sides, and those are no longer walked
+  graph.shut = new Set(edits.gates.flatMap((gate) => inGate(graph, gate.node)));
+  graph.blocked = new Set(edits.gates.map((gate) => gate.node).filter((node) => !graph.sides.has(node)));
   graph.spots = edits.passages.flatMap((passage) => passage.ends);
   graph.extra = new Map();
   const join = (a, b, cost) => graph.extra.set(a, [...(graph.extra.get(a) || []), [b, cost]]);
@@ -221,7 +226,22 @@ function tieSpots(graph, field) {
   });
 }
 
+// The ways within a residents' gate, from one of its sides.
+function inGate(graph, side) {
+  const found = new Set(), sides = [side];
+  for (const node of graph.sides.has(side) ? sides : []) {
+    for (let k = graph.start[node]; k < graph.start[node + 1]; k++) {
+      const e = graph.incident[k];
+      if (found.has(e) || classOf(graph, e) !== "gate") continue;
+      found.add(e);
+      sides.push(graph.u[e], graph.v[e]);
+    }
+  }
+  return [...found];
+}
+
 function restoreNetwork(graph) {
   graph.blocked = new Set();
+  graph.shut = new Set();
   graph.extra = new Map();
 }
