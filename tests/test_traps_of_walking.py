@@ -1,4 +1,4 @@
-"""Traps of the field, drawn: what goes silently wrong elsewhere with speeds, edges, islands, squares and gaps; and a planted town."""
+"""Traps of the field, drawn: what goes silently wrong elsewhere with speeds, edges, islands, squares and gaps."""
 
 from __future__ import annotations
 
@@ -129,42 +129,6 @@ def test_a_missing_link_beside_a_railway_bridge_is_found():
     assert path in (row["way"], row["other_way"])
     assert row["distance_m"] == pytest.approx(4, abs=1e-6)
     assert row["around_m"] == pytest.approx(96 + 80 + 100 + 80, abs=1e-3)
-
-
-# --- a town with everything in it
-
-
-def test_the_planted_town():
-    """A river with one bridge, an island, a sidewalk on one side, a square, a stair, a footbridge over the street: metres on paper."""
-    town = Town()
-    town.street((-500, 0), (0, 0), (200, 0), (400, 0))  # the high street, south of the river
-    town.street((400, 0), (400, 60), bridge="yes")  # over the river, y = 20 to 60
-    town.street((400, 60), (0, 60))  # the north bank
-    town.street((0, -200), (0, 0), highway="secondary", sidewalk="separate")
-    town.street((12, -200), (12, 0), (0, 0), highway="footway", footway="sidewalk")
-    town.street((0, -200), (12, -200), highway="footway", footway="crossing")
-    town.street((0, -200), (-300, -200))
-    town.square([(-500, 0), (-440, 0), (-440, 80), (-500, 80)])
-    town.street((-440, 80), (-300, 80))
-    town.street((200, 0), (200, -24), highway="steps")
-    town.street((200, -24), (300, -24))
-    town.street((-200, -60), (-200, 0), (-200, 60), bridge="yes", layer="1")  # overhead: shares no node with the high street
-    town.street((-200, 60), (-260, 60))
-    town.street((1000, 1000), (1100, 1000))
-    shop = town.offer("shop", 100, -6)
-    steps = 24 / 0.5
-    seconds = {
-        "same street": (town.house(160, 6), (6 + 60 + 6) / 1.2),
-        "over the river": (town.house(100, 66), (6 + 300 + 60 + 300 + 6) / 1.2),
-        "on the sidewalk": (town.house(20, -100, size=4), (4 + 104 + 12 + 100 + 6) / 1.2),
-        "across the square": (town.house(-370, 86), (6 + 70 + 100 + 600 + 6) / 1.2),
-        "down the stairs": (town.house(250, -30), (6 + 50 + 100 + 6) / 1.2 + steps),
-        "on the island": (town.house(1050, 1006), np.inf),
-    }
-    found = town.measure()
-    for name, (house, expected) in seconds.items():
-        assert found.seconds[house] == pytest.approx(expected, abs=1e-5), name
-    assert set(found.facility.values()) == {shop, ""}
 
 
 # --- invariants
