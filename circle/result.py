@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
-from circle import access, folder, rerun, routes
+from circle import access, folder, overview, rerun, routes
 from circle import explain as explaining
 from circle.clock import Clock, Say
 from circle.compare import Comparison, Side, compare
@@ -25,6 +25,7 @@ from circle.standards import Standard
 
 if TYPE_CHECKING:
     from circle.publish.frame import Page
+    from circle.siting import Ground
 
 
 @dataclass(slots=True)
@@ -57,6 +58,44 @@ class Run:
     def tables(self) -> dict[str, pd.DataFrame]:
         """All tables by name."""
         return {name: getattr(self, name) for name in (*folder.GEO_TABLES, *folder.PLAIN_TABLES)}
+
+    def shares(self) -> pd.DataFrame:
+        """Shares in time by service, by buildings and by households, `all` last (see `overview.shares`)."""
+        return overview.shares(self.summary, self.standard)
+
+    def gaps(self, service: str | None = None) -> pd.DataFrame:
+        """Homes that miss a service, or `service` alone, the longest excess first (see `overview.gaps`).
+
+        Raises
+        ------
+        RuleError
+            The run's standard has no such service.
+        """
+        return overview.gaps(self.tables(), self.standard, service)
+
+    def zone_shares(self, layer: str = "compound", service: str = "all") -> pd.DataFrame:
+        """Zones of a layer, the worst first (see `overview.zones`).
+
+        Raises
+        ------
+        RuleError
+            There is no such layer or service.
+        """
+        return overview.zones(self.zones, layer, service)
+
+    def ground(self) -> Ground:
+        """What plans are made on (`circle.siting`).
+
+        Raises
+        ------
+        PlaceError
+            The run withholds numbers below five (`public`).
+        """
+        from circle.siting import Ground  # noqa: PLC0415 - the solver need not be imported for a run
+
+        if self.record.get("public"):
+            raise PlaceError("A public run withholds numbers that a plan would count. Plan with a run without it.")
+        return Ground.of(self.tables(), self.record, self.summary)
 
     def save(self, out: str | Path, *, published: bool = True, say: Say | None = None) -> Run:
         """Write the run's folder, whole or not at all; with `published`, also page, workbook and layers.

@@ -16,10 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from circle import rules, standards, study_file
+from circle import examples, rules, standards, study_file
 from circle.cli.asking import with_options
 from circle.cli.talk import fail, percent, progress, tell
-from circle.errors import SourceError
 from circle.options import Options
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(options: Options) -> None:
     """Run on the embedded place, Kuangshan (synthetic), and say where the map lies. 运行内置示例（虚构的矿山路社区）。"""
-    _run(_embedded(), replace(options, out=options.out or Path("out") / "kuangshan"))
+    _run(examples.kuangshan(), replace(options, out=options.out or Path("out") / "kuangshan"))
 
 
 def run(
@@ -69,15 +68,6 @@ def settled(source: Path, options: Options, said: frozenset[str]) -> tuple[Path,
         return source, options
     file = study_file.read(source)
     return file.source, study_file.over(file.options, options, said)
-
-
-def _embedded() -> Path:
-    """The synthetic place that comes with circle: inside an installed package, or in the source tree."""
-    here = Path(__file__).parent.parent
-    for path in (here / "data" / "kuangshan.osm.pbf", here.parent / "data" / "kuangshan" / "kuangshan.osm.pbf"):
-        if path.is_file():
-            return path
-    raise SourceError("The embedded place kuangshan.osm.pbf is missing from this installation. Install circle again.")
 
 
 def _run(source: Path, options: Options) -> None:

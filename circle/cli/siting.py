@@ -19,9 +19,7 @@ from circle.cli.talk import percent, progress, tell
 from circle.errors import RuleError
 
 if TYPE_CHECKING:
-    import geopandas as gpd
-
-    from circle.siting import Candidates, Ground, Plan, Who
+    from circle.siting import Candidates, Ground, Plan
 
 MODEL_NAMES = ("mclp", "lscp", "p-median", "p-center")
 
@@ -85,7 +83,7 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
         joins = siting.no_passages()
         if passages:
             say("looking for passages 查找可打通处", None)
-            joins = _passages(ground, who)
+            joins = siting.passages_near(ground, who)
         say("measuring and solving 测算与求解", None)
         means = siting.Means(k, budget)
         plan = siting.make(ground, who, means, (spots, joins), model=model, together=together, time_limit_s=time_limit)
@@ -136,22 +134,6 @@ def _areas(path: Path | None) -> object:
         return geopandas.read_file(path).to_crs("EPSG:4326").union_all()
     except Exception as trouble:
         raise SourceError(f"{path}: cannot be read as areas ({str(trouble).splitlines()[0]}). Give GeoJSON or GeoPackage.") from trouble
-
-
-def _passages(ground: Ground, who: Who) -> gpd.GeoDataFrame:
-    import numpy as np
-    import shapely
-
-    from circle import siting
-    from circle.siting.demand import demands
-    from circle.units import limit_metres
-
-    asked = demands(ground, who)
-    rows = np.unique(asked.building[~asked.met])
-    lon_lat = shapely.get_coordinates(shapely.centroid(ground.buildings.geometry.to_numpy()[rows]))
-    near = np.column_stack(ground.net.plane.forward(lon_lat[:, 0], lon_lat[:, 1]))
-    reach = max(limit_metres(ground.standard.limit(name).limit_min, ground.speed_m_per_s) for name in who.services)
-    return siting.find_passages(ground, near, reach)
 
 
 def _report(plan: Plan, target: Path, *, drawn: bool) -> None:

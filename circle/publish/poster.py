@@ -9,12 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
-import numpy as np
 import pandas as pd
-import shapely
 
 from circle.errors import OutputError
+from circle.publish import sketch
 from circle.publish.saved import Saved, open_run, whole_or_not_at_all
 from circle.publish.sheets import PALETTE
 from circle.publish.wording import both, clean, head, note, word
@@ -24,18 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAPERS_MM = {"A3": (420.0, 297.0), "A4": (297.0, 210.0)}
-FAMILIES = (
-    "Noto Sans CJK SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Noto Sans CJK JP",
-    "Noto Sans SC", "Microsoft YaHei", "SimHei", "SimSun", "PingFang SC", "Hiragino Sans GB", "STHeiti", "Arial Unicode MS",
-    "Droid Sans Fallback",
-)  # fmt: skip
-GROUND = {"water": "#cfe3f0", "green": "#e1edd5", "park": "#e1edd5", "railway": "#8f8f8f", "barrier": "#8a7a66"}
-COLOURS = (PALETTE[1], PALETTE[2], PALETTE[3], PALETTE[4])  # none, one, two or three, more services missed
-MISSED = ("0", "1", "2–3", "4+")
-UNKNOWN = "#ffffff"
 LISTED = 18
-MARGIN = 0.06  # around the buildings, as a share of their width
-METRES_PER_DEGREE = 111_320.0
 
 
 def build(run_folder: Path, out: Path, *, paper: str = "A3", portrait: bool = False, font: Path | None = None) -> Path:
@@ -88,8 +75,7 @@ def _family(font: Path | None) -> str:
             return str(font_manager.FontProperties(fname=str(font)).get_name())
         except (OSError, RuntimeError) as error:
             raise OutputError(f"{font} cannot be used as a font ({error}). Give a .ttf, .otf or .ttc file with --font.") from error
-    known = {entry.name for entry in font_manager.fontManager.ttflist}
-    found = next((name for name in FAMILIES if name in known), None)
+    found = sketch.chinese_font()
     if found is None:
         raise OutputError(
             "No font with Chinese characters is on this machine. "
@@ -117,51 +103,8 @@ def _draw(figure: Figure, run: Saved, *, scale: float, portrait: bool) -> None:
 
 def _map(axes: Axes, run: Saved, scale: float) -> None:
     buildings = run.map("buildings")
-    middle = float(shapely.total_bounds(buildings.geometry.to_numpy())[[1, 3]].mean())
-    ground = run.map("background")
-    for kind, colour in GROUND.items():
-        part = ground[ground["kind"].astype(str) == kind]
-        if len(part):
-            part.plot(ax=axes, color=colour, linewidth=0.6 * scale, zorder=1, aspect=None)
-    run.map("edges").plot(ax=axes, color="#c9c9c9", linewidth=0.5 * scale, zorder=2, aspect=None)
-    for row, colour in enumerate(COLOURS):
-        part = buildings[_classes(buildings) == row]
-        if len(part):
-            part.plot(ax=axes, color=colour, edgecolor="#444444", linewidth=0.2 * scale, zorder=3, aspect=None)
-    part = buildings[_classes(buildings) == len(COLOURS)]
-    if len(part):
-        part.plot(ax=axes, color=UNKNOWN, edgecolor="#777777", hatch="////", linewidth=0.2 * scale, zorder=3, aspect=None)
-    spots = run.map("facilities").geometry.representative_point()
-    axes.plot(
-        spots.x, spots.y, "o", color="#111111", markersize=3.2 * scale, markeredgecolor="white", markeredgewidth=0.5 * scale, zorder=4
-    )
-    axes.set_aspect(1 / np.cos(np.radians(middle)))
-    axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
-    west, south, east, north = shapely.total_bounds(buildings.geometry.to_numpy())
-    wide, high = (east - west) * MARGIN, (north - south) * MARGIN
-    west, south, east, north = west - wide, south - high, east + wide, north + high
-    axes.set(xlim=(west, east), ylim=(south, north))
-    _scale_bar(axes, (west, south, east, north), middle, scale)
-
-
-def _classes(buildings: gpd.GeoDataFrame) -> np.ndarray:
-    missed = buildings["gaps"].to_numpy()
-    row = np.digitize(missed, [1, 2, 4])
-    return np.where((missed == 0) & (buildings["verdict"].astype(str) == "unmapped").to_numpy(), len(COLOURS), row)
-
-
-def _scale_bar(axes: Axes, box: tuple[float, float, float, float], latitude: float, scale: float) -> None:
-    west, south, east, north = box
-    per_degree = METRES_PER_DEGREE * np.cos(np.radians(latitude))
-    wide = (east - west) * per_degree
-    metres = max((step for step in (50, 100, 200, 500, 1000, 2000, 5000, 10_000) if step <= wide / 4), default=50)
-    x, y = west + (east - west) * 0.03, south + (north - south) * 0.03
-    axes.plot([x, x + metres / per_degree], [y, y], color="black", linewidth=3 * scale, solid_capstyle="butt", zorder=6)
-    axes.text(x, y + (north - south) * 0.012, f"{metres:,} m", fontsize=10 * scale, zorder=6)
-    arrow = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.5 * scale}
-    tip = (west + (east - west) * 0.97, north - (north - south) * 0.03)
-    axes.annotate("", tip, (tip[0], tip[1] - (north - south) * 0.07), arrowprops=arrow, zorder=6)
-    axes.text(tip[0], tip[1] - (north - south) * 0.10, "N 北", fontsize=10 * scale, ha="center", zorder=6)
+    scene = sketch.Scene(run.map("background"), run.map("edges"), buildings, sketch.by_gaps(buildings))
+    sketch.draw(axes, scene, run.map("facilities").geometry.representative_point(), scale)
 
 
 def _side(axes: Axes, run: Saved, scale: float) -> None:
@@ -178,8 +121,8 @@ def _side(axes: Axes, run: Saved, scale: float) -> None:
         line(title, 12, gap=0.032, color=PALETTE[0])
 
     part("超出限时的服务项数 / Services beyond their limit")
-    for colour, text in (*zip(COLOURS, MISSED, strict=True), (UNKNOWN, word("verdict", "unmapped"))):
-        axes.add_patch(_patch((0.0, y - 0.016), colour, hatched=colour == UNKNOWN))
+    for colour, text in (*zip(sketch.COLOURS, sketch.MISSED, strict=True), (sketch.UNKNOWN, word("verdict", "unmapped"))):
+        axes.add_patch(_patch((0.0, y - 0.016), colour, hatched=colour == sketch.UNKNOWN))
         line(text, x=0.07, gap=0.024)
     part("达标率（有人居住的建筑） / Shares, homes only")
     shares = run.summary["shares"]
@@ -213,7 +156,7 @@ def _side(axes: Axes, run: Saved, scale: float) -> None:
 def _patch(corner: tuple[float, float], colour: str, *, hatched: bool) -> Any:
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    return Rectangle(corner, 0.05, 0.017, facecolor=colour, edgecolor="#444444", linewidth=0.5, hatch="////" if hatched else None)
+    return Rectangle(corner, 0.05, 0.017, facecolor=colour, edgecolor="#444444", linewidth=0.5, hatch=sketch.HATCH if hatched else None)
 
 
 def _worst(buildings: pd.DataFrame) -> list[tuple[str, int, float]]:

@@ -16,6 +16,7 @@ from circle.siting.models import MODELS, Means, solve
 from circle.siting.passages import find as find_passages
 from circle.siting.passages import none as no_passages
 from circle.siting.plan import Plan, make
+from circle.siting.propose import frontier, offer, passages_near, propose
 
 __all__ = [
     "MODELS",
@@ -26,9 +27,13 @@ __all__ = [
     "Who",
     "along",
     "find_passages",
+    "frontier",
     "in_buildings",
     "make",
     "no_passages",
+    "offer",
+    "passages_near",
+    "propose",
     "read",
     "solve",
     "tied",

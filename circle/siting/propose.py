@@ -1,0 +1,104 @@
+"""Plans in one call: spots along the paths, the passages near those who wait, and what a budget buys.
+
+Takes: the ground, services, means.   Gives: a `Plan`; a table of the best plan for each budget.
+Never: measures or chooses by itself; `make` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from circle.errors import RuleError
+from circle.siting import candidates, models, passages
+from circle.siting.demand import Who, ask, demands
+from circle.siting.ground import Ground
+from circle.siting.plan import Plan, make
+from circle.units import limit_metres
+
+Offered = tuple[candidates.Candidates, gpd.GeoDataFrame]
+
+
+def passages_near(ground: Ground, who: Who) -> gpd.GeoDataFrame:
+    """Passages within reach of the homes that wait for one of the services (see `passages.find`)."""
+    asked = demands(ground, who)
+    rows = np.unique(asked.building[~asked.met])
+    lon_lat = shapely.get_coordinates(shapely.centroid(ground.buildings.geometry.to_numpy()[rows]))
+    near = np.column_stack(ground.net.plane.forward(lon_lat[:, 0], lon_lat[:, 1]))
+    reach = max(limit_metres(ground.standard.limit(name).limit_min, ground.speed_m_per_s) for name in who.services)
+    return passages.find(ground, near, reach)
+
+
+def offer(ground: Ground, who: Who, *, file: str | Path | None = None, with_passages: bool = False) -> Offered:
+    """What may be built: the candidates of a planner's table, else spots along the paths; and passages where they are asked for.
+
+    Raises
+    ------
+    RuleError     there is no candidate
+    SourceError   the table cannot be read
+    """
+    table = candidates.along(ground) if file is None else candidates.read(Path(file), ground)
+    if not len(table):
+        raise RuleError("There is no candidate. Give a table of rooms and plots.")
+    return candidates.tied(ground, table), passages_near(ground, who) if with_passages else passages.none()
+
+
+def propose(
+    ground: Ground,
+    services: Sequence[str],
+    *,
+    k: int | None = None,
+    budget: float | None = None,
+    file: str | Path | None = None,
+    with_passages: bool = False,
+    model: str = "mclp",
+) -> Plan:
+    """The best plan for all households: `k` measures at most, or within a `budget`, or both.
+
+    Raises
+    ------
+    RuleError     there is no such service or model, or neither k nor a budget
+    SitingError   no plan keeps the conditions
+    """
+    who = Who(tuple(dict.fromkeys(services)))
+    return make(ground, who, models.Means(k, budget), offer(ground, who, file=file, with_passages=with_passages), model=model)
+
+
+def frontier(ground: Ground, services: Sequence[str], budgets: Sequence[float], *, file: str | Path | None = None) -> pd.DataFrame:
+    """What each budget buys at best: with stations and passages, with stations alone, with passages alone.
+
+    Returns
+    -------
+    One row per budget and `means` (both, stations, passages): `cost`, `stations`, `passages` (how many), `gain` (households × services
+    that come within the limit; a plan that `propose` makes is measured again and never gains less), `proven`.
+
+    Raises
+    ------
+    RuleError   there is no such service, or no candidate
+    """
+    who = Who(tuple(dict.fromkeys(services)))
+    asked = ask(ground, who, *offer(ground, who, file=file, with_passages=True), within=True)
+    whole, passage = asked.problem, asked.problem.measures.passage
+    parts = {"both": whole, "stations": whole.only(~passage), "passages": whole.only(passage)}
+    before = whole.reached(whole.measures.required)
+    rows = []
+    for budget in budgets:
+        for means, problem in parts.items():
+            found = models.solve(problem, "mclp", means=models.Means(budget=float(budget)))
+            rows.append(
+                {
+                    "budget": float(budget),
+                    "means": means,
+                    "cost": float(whole.measures.cost[found.built].sum()),
+                    "stations": int((found.built & ~passage).sum()),
+                    "passages": int((found.built & passage).sum()),
+                    "gain": whole.reached(found.built) - before,
+                    "proven": found.proven,
+                }
+            )
+    return pd.DataFrame(rows)
