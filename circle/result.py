@@ -25,7 +25,6 @@ from circle.standards import Standard
 
 if TYPE_CHECKING:
     from circle.publish.frame import Page
-    from circle.siting import Ground
 
 
 @dataclass(slots=True)
@@ -82,20 +81,6 @@ class Run:
             There is no such layer or service.
         """
         return overview.zones(self.zones, layer, service)
-
-    def ground(self) -> Ground:
-        """What plans are made on (`circle.siting`).
-
-        Raises
-        ------
-        PlaceError
-            The run withholds numbers below five (`public`).
-        """
-        from circle.siting import Ground  # noqa: PLC0415 - the solver need not be imported for a run
-
-        if self.record.get("public"):
-            raise PlaceError("A public run withholds numbers that a plan would count. Plan with a run without it.")
-        return Ground.of(self.tables(), self.record, self.summary)
 
     def save(self, out: str | Path, *, published: bool = True, say: Say | None = None) -> Run:
         """Write the run's folder, whole or not at all; with `published`, also page, workbook and layers.

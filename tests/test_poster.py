@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import circle
 from circle.cli import app
 from circle.errors import OutputError
-from circle.publish import poster
+from circle.publish import poster, sketch
 
 pytest.importorskip("matplotlib")
 KUANGSHAN = Path(__file__).resolve().parent.parent / "data" / "kuangshan" / "kuangshan.osm.pbf"
@@ -22,7 +22,7 @@ KUANGSHAN = Path(__file__).resolve().parent.parent / "data" / "kuangshan" / "kua
 def has_font() -> bool:
     from matplotlib import font_manager
 
-    return bool({entry.name for entry in font_manager.fontManager.ttflist} & set(poster.FAMILIES))
+    return bool({entry.name for entry in font_manager.fontManager.ttflist} & set(sketch.FAMILIES))
 
 
 chinese = pytest.mark.skipif(not has_font(), reason="no font with Chinese characters on this machine")
@@ -63,7 +63,7 @@ def test_a_hostile_name_is_drawn_as_it_is(folder, tmp_path):
 
 
 def test_what_cannot_be_drawn_is_said(folder, tmp_path):
-    with patch.object(poster, "FAMILIES", ("No Such Font",)), pytest.raises(OutputError, match=r"No font with Chinese .* --font"):
+    with patch.object(sketch, "FAMILIES", ("No Such Font",)), pytest.raises(OutputError, match=r"No font with Chinese .* --font"):
         poster.build(folder, tmp_path / "plan.pdf")
     (tmp_path / "broken.ttf").write_bytes(b"no font")
     with pytest.raises(OutputError, match="cannot be used as a font"):

@@ -170,7 +170,7 @@ def zones(table: pd.DataFrame) -> Chart:
 def minutes(run: Drawn) -> Chart:
     """For each service, how many households walk how long; the limit as a line."""
     limits = run.standard.services
-    figure, plots = _sheet(9.2, 1.05 * len(limits) + 0.7, rows=len(limits))
+    figure, plots = _sheet(9.2, 1.25 * len(limits) + 0.5, rows=len(limits))
     homes = run.buildings[run.buildings["residential"]]
     weight = homes["households"].to_numpy(float)
     for axes, limit in zip(plots, limits, strict=True):
@@ -185,7 +185,7 @@ def minutes(run: Drawn) -> Chart:
         told = [_both(limit.label.zh, limit.label.en), f"≤ {limit.limit_min:g} min"]
         lost = weight[~there].sum()
         told += [f"{_both('无路可达', 'no way')}: {lost:,.0f}"] if lost else []
-        axes.text(0.995, 0.86, "   ".join(told), transform=axes.transAxes, ha="right", va="top", fontsize=9)
+        axes.set_title("   ".join(told), loc="left", fontsize=9, pad=3)
         axes.set(xlim=(0, edges[-1]), yticks=[])
         axes.spines["left"].set_visible(False)
     plots[-1].set_xlabel(
@@ -197,7 +197,7 @@ def minutes(run: Drawn) -> Chart:
 @_styled
 def place(run: Drawn, service: str | None = None) -> Chart:
     """The place with its buildings by services missed; with `service`, by that verdict alone, and its facilities."""
-    figure, (axes,) = _sheet(7.6, 7.0)
+    figure, (axes,) = _sheet(8.4, 8.4 / _wide(run) + 0.5)
     _draw(axes, run, service)
     _legend(figure, service)
     return Chart(figure)
@@ -205,8 +205,8 @@ def place(run: Drawn, service: str | None = None) -> Chart:
 
 @_styled
 def before_after(before: Drawn, after: Drawn, plan: Planned, service: str | None = None) -> Chart:
-    """The place twice: as it is, and with the plan's stations (stars) and passages (thick lines)."""
-    figure, (left, right) = _sheet(11.4, 5.9, columns=2)
+    """The place twice: as it is, and with the plan's stations (stars) and passages (diamonds)."""
+    figure, (left, right) = _sheet(12.0, 6.0 / _wide(before) + 0.8, columns=2)
     _draw(left, before, service)
     _draw(right, after, service)
     points = plan.stations.geometry.representative_point() if len(plan.stations) else None
@@ -214,8 +214,8 @@ def before_after(before: Drawn, after: Drawn, plan: Planned, service: str | None
         style: dict[str, Any] = {"markersize": 17, "markeredgecolor": "#111111", "markerfacecolor": "#ffd23f", "linestyle": "none"}
         right.plot(points.x, points.y, "*", zorder=8, label=_both("新站", "new station"), **style)
     for number, line in enumerate(plan.passages.geometry):
-        x, y = line.xy
-        shown: dict[str, Any] = {"color": "#c2185b", "linewidth": 4.5, "solid_capstyle": "butt", "zorder": 7}
+        x, y = line.xy  # a gate is too short to be seen as a line
+        shown: dict[str, Any] = {"color": "#c2185b", "linewidth": 3, "marker": "D", "markersize": 7, "zorder": 7}
         right.plot(x, y, label=None if number else _both("新通道", "new passage"), **shown)
     left.set_title(_both("现状", "before"), fontsize=11)
     right.set_title(_both("方案", "after"), fontsize=11)
@@ -234,12 +234,12 @@ def curve(plan: Planned) -> Chart:
     open_ = rows[~rows["proven"].astype(bool)]
     axes.plot(open_["k"], 100 * open_["share"], "o", color="white", markeredgecolor=IN_TIME, label=_both("未证明", "not proven"))
     for k, share in zip(rows["k"], 100 * rows["share"].to_numpy(float), strict=True):
-        axes.annotate(f"{share:.1f} %", (k, share), (0, 8), textcoords="offset points", ha="center", fontsize=9)
+        axes.annotate(f"{share:.1f} %", (k, share), (5, -14), textcoords="offset points", fontsize=9)
     low = 100 * float(rows["share"].min())
     axes.set(
         xticks=rows["k"], ylim=(low - 5, 108), xlabel=_both("措施数量 k", "number of measures k"), ylabel=_both("达标，%", "in time, %")
     )
-    axes.margins(x=0.06)
+    axes.margins(x=0.09)
     axes.grid(axis="y", color="#e6e6e6")
     if len(open_):
         axes.legend(frameon=False)
@@ -296,7 +296,16 @@ def _draw(axes: Axes, run: Drawn, service: str | None) -> None:
         verdict = buildings[f"verdict_{service}"].astype(str)
         classes = np.select([(verdict == "met").to_numpy(), (verdict == "unmapped").to_numpy()], [0, len(sketch.COLOURS)], 2)
         spots = spots[spots["service"].astype(str) == service]
+    for side in axes.spines.values():
+        side.set(visible=True, color="#b9c0c7", linewidth=0.6)
     sketch.draw(axes, sketch.Scene(run.background, run.edges, buildings, classes), spots.geometry.representative_point(), 0.75)
+
+
+def _wide(run: Drawn) -> float:
+    """How many times wider than high the buildings lie; never a strip."""
+    west, south, east, north = run.buildings.total_bounds
+    ratio = (east - west) * np.cos(np.radians((south + north) / 2)) / max(north - south, 1e-9)
+    return float(np.clip(ratio, 0.6, 2.5))
 
 
 def _legend(figure: Figure, service: str | None) -> None:

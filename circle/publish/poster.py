@@ -104,7 +104,7 @@ def _draw(figure: Figure, run: Saved, *, scale: float, portrait: bool) -> None:
 def _map(axes: Axes, run: Saved, scale: float) -> None:
     buildings = run.map("buildings")
     scene = sketch.Scene(run.map("background"), run.map("edges"), buildings, sketch.by_gaps(buildings))
-    sketch.draw(axes, scene, run.map("facilities").geometry.representative_point(), scale)
+    sketch.draw(axes, scene, run.map("facilities").geometry.representative_point(), scale, "N 北")
 
 
 def _side(axes: Axes, run: Saved, scale: float) -> None:

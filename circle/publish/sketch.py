@@ -58,8 +58,10 @@ def by_gaps(buildings: gpd.GeoDataFrame) -> NDArray[np.int64]:
     return np.where((missed == 0) & (buildings["verdict"].astype(str) == "unmapped").to_numpy(), len(COLOURS), row)
 
 
-def draw(axes: Axes, scene: Scene, spots: gpd.GeoSeries, scale: float = 1.0) -> None:
-    """Draw a place; `spots` are the facilities, `scale` is 1 for a map as wide as two thirds of an A3 sheet."""
+def draw(axes: Axes, scene: Scene, spots: gpd.GeoSeries, scale: float = 1.0, north: str = "N") -> None:
+    """Draw a place; `spots` are the facilities, `scale` is 1 for a map as wide as two thirds of an A3 sheet, `north` stands
+    below the arrow.
+    """
     buildings = scene.buildings
     west, south, east, north = shapely.total_bounds(buildings.geometry.to_numpy())
     middle = float((south + north) / 2)
@@ -83,6 +85,7 @@ def draw(axes: Axes, scene: Scene, spots: gpd.GeoSeries, scale: float = 1.0) -> 
     box = west - wide, south - high, east + wide, north + high
     axes.set(xlim=(box[0], box[2]), ylim=(box[1], box[3]))
     _scale_bar(axes, box, middle, scale)
+    axes.text(*_arrow(axes, box, scale), north, fontsize=10 * scale, ha="center", zorder=6)
 
 
 def _scale_bar(axes: Axes, box: tuple[float, float, float, float], latitude: float, scale: float) -> None:
@@ -93,7 +96,12 @@ def _scale_bar(axes: Axes, box: tuple[float, float, float, float], latitude: flo
     x, y = west + (east - west) * 0.03, south + (north - south) * 0.03
     axes.plot([x, x + metres / per_degree], [y, y], color="black", linewidth=3 * scale, solid_capstyle="butt", zorder=6)
     axes.text(x, y + (north - south) * 0.012, f"{metres:,} m", fontsize=10 * scale, zorder=6)
-    arrow = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.5 * scale}
-    tip = (west + (east - west) * 0.97, north - (north - south) * 0.03)
-    axes.annotate("", tip, (tip[0], tip[1] - (north - south) * 0.07), arrowprops=arrow, zorder=6)
-    axes.text(tip[0], tip[1] - (north - south) * 0.10, "N", fontsize=10 * scale, ha="center", zorder=6)
+
+
+def _arrow(axes: Axes, box: tuple[float, float, float, float], scale: float) -> tuple[float, float]:
+    """Draw the arrow that shows north; gives the spot below it."""
+    west, south, east, north = box
+    x, y = west + (east - west) * 0.97, north - (north - south) * 0.03
+    shaft = {"arrowstyle": "-|>", "color": "black", "linewidth": 1.5 * scale}
+    axes.annotate("", (x, y), (x, y - (north - south) * 0.07), arrowprops=shaft, zorder=6)
+    return x, y - (north - south) * 0.10

@@ -16,7 +16,7 @@ from circle.siting.models import MODELS, Means, solve
 from circle.siting.passages import find as find_passages
 from circle.siting.passages import none as no_passages
 from circle.siting.plan import Plan, make
-from circle.siting.propose import frontier, offer, passages_near, propose
+from circle.siting.propose import frontier, offer, on, passages_near, propose
 
 __all__ = [
     "MODELS",
@@ -32,6 +32,7 @@ __all__ = [
     "make",
     "no_passages",
     "offer",
+    "on",
     "passages_near",
     "propose",
     "read",

@@ -30,6 +30,7 @@ Bools = NDArray[np.bool_]
 KINDS = ("wall", "railway", "water", "link")
 _OF = {"barrier": "wall", "railway": "railway", "water": "water"}
 FAR_M = 1500.0  # a longer walk is not measured out: it is long
+OFF_END_M = 0.5
 WAIT_M = 150.0  # homes so near to a passage are those that it may serve first
 NAMES = {"wall": "新门 new gate", "railway": "过街通道 crossing", "water": "便桥 footbridge", "link": "连接路 short link"}
 COLUMNS = ["passage", "name", "kind", "length_m", "walk_m", "cost", "required", "forbidden", "edge_a", "offset_a", "edge_b", "offset_b"]
@@ -113,6 +114,9 @@ def _points(ground: Ground, step_m: float) -> tuple[Ints, Floats, Floats, Floats
     degree = np.bincount(np.r_[u, v], minlength=len(net.nodes))
     dead = ((number == 0) & (degree[u[edge]] == 1)) | ((number == pieces[of]) & (degree[v[edge]] == 1))
     offset = np.where(number == pieces[of], length[of], share * length[of])
+    # a shut gate is two dead ends at one spot: off it, one sees on which side an end lies
+    offset = np.where(dead & (length[of] > 2 * OFF_END_M), np.clip(offset, OFF_END_M, length[of] - OFF_END_M), offset)
+    points = shapely.line_interpolate_point(net.lines[edge], offset / length[of], normalized=True)
     return edge, offset, shapely.get_x(points), shapely.get_y(points), dead
 
 
@@ -173,13 +177,15 @@ def _squared(
     net = ground.net
     for number, (one, other) in enumerate(pairs.tolist()):
         line = net.lines[edge[other]]
+        length = float(net.edges["length_m"].iloc[edge[other]])
         share = float(shapely.line_locate_point(line, shapely.Point(x[one], y[one]), normalized=True))
+        share = min(max(share, OFF_END_M / length), 1 - OFF_END_M / length) if length > 2 * OFF_END_M else share
         spot = shapely.line_interpolate_point(line, share, normalized=True)
         metres = float(np.hypot(spot.x - x[one], spot.y - y[one]) / net.plane.units_per_metre(np.asarray([y[one]]))[0])
-        moved = abs(share * net.edges["length_m"].iloc[edge[other]] - offset[other])
+        moved = abs(share * length - offset[other])
         once = (pairs == other).sum() == 1 and edge[one] != edge[other]
         if once and metres < straight[number] and moved <= float(rule("passages")["step_m"]):
-            offset[other], x[other], y[other] = share * net.edges["length_m"].iloc[edge[other]], spot.x, spot.y
+            offset[other], x[other], y[other] = share * length, spot.x, spot.y
             straight[number] = metres
     return edge, offset, x, y
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from circle.errors import RuleError
+from circle.errors import PlaceError, RuleError
 from circle.siting import candidates, models, passages
 from circle.siting.demand import Who, ask, demands
 from circle.siting.ground import Ground
@@ -22,6 +23,28 @@ from circle.siting.plan import Plan, make
 from circle.units import limit_metres
 
 Offered = tuple[candidates.Candidates, gpd.GeoDataFrame]
+
+
+class Made(Protocol):
+    """A run in memory, as `circle.run` and `circle.open` give it."""
+
+    record: dict[str, Any]
+    summary: dict[str, Any]
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by name."""
+
+
+def on(run: Made) -> Ground:
+    """The ground of a run in memory; `Ground.open` takes a folder.
+
+    Raises
+    ------
+    PlaceError   the run withholds numbers below five (`public`)
+    """
+    if run.record.get("public"):
+        raise PlaceError("A public run withholds numbers that a plan would count. Plan with a run without it.")
+    return Ground.of(run.tables(), run.record, run.summary)
 
 
 def passages_near(ground: Ground, who: Who) -> gpd.GeoDataFrame:
