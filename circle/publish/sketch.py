@@ -58,10 +58,8 @@ def by_gaps(buildings: gpd.GeoDataFrame) -> NDArray[np.int64]:
     return np.where((missed == 0) & (buildings["verdict"].astype(str) == "unmapped").to_numpy(), len(COLOURS), row)
 
 
-def draw(axes: Axes, scene: Scene, spots: gpd.GeoSeries, scale: float = 1.0, north: str = "N") -> None:
-    """Draw a place; `spots` are the facilities, `scale` is 1 for a map as wide as two thirds of an A3 sheet, `north` stands
-    below the arrow.
-    """
+def draw(axes: Axes, scene: Scene, spots: gpd.GeoSeries, scale: float = 1.0, up: str = "N") -> None:
+    """Draw a place: `spots` are the facilities, `scale` is 1 for two thirds of an A3 sheet, `up` stands below the arrow to the north."""
     buildings = scene.buildings
     west, south, east, north = shapely.total_bounds(buildings.geometry.to_numpy())
     middle = float((south + north) / 2)
@@ -85,7 +83,7 @@ def draw(axes: Axes, scene: Scene, spots: gpd.GeoSeries, scale: float = 1.0, nor
     box = west - wide, south - high, east + wide, north + high
     axes.set(xlim=(box[0], box[2]), ylim=(box[1], box[3]))
     _scale_bar(axes, box, middle, scale)
-    axes.text(*_arrow(axes, box, scale), north, fontsize=10 * scale, ha="center", zorder=6)
+    axes.text(*_arrow(axes, box, scale), up, fontsize=10 * scale, ha="center", zorder=6)
 
 
 def _scale_bar(axes: Axes, box: tuple[float, float, float, float], latitude: float, scale: float) -> None:
