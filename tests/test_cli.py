@@ -122,3 +122,10 @@ def test_a_run_from_the_command_line_says_what_was_found(tmp_path):
     assert not (tmp_path / "out" / "map.html").exists()
     told, said = asked("run", str(source), "-o", str(tmp_path / "quiet"), "--no-map", "--quiet")
     assert (told["status"], said.strip()) == (0, "")
+
+
+def test_every_stage_has_words():
+    """What a run is doing is said in both languages, never as the name of a stage."""
+    package = Path(__file__).resolve().parent.parent / "circle"
+    named = {name for path in package.rglob("*.py") for name in re.findall(r'\.stage\("(\w+)"\)', path.read_text(encoding="utf-8"))}
+    assert named - set(STAGES) == set()
