@@ -6,9 +6,11 @@ Never: leaves half a folder, or touches a folder that is not a run's.
 
 from __future__ import annotations
 
+import csv
 import errno
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +38,18 @@ PLAN = (  # of a plan's folder, which is a run's folder too
 )
 OURS = frozenset([*PLAN, *(f"{name}.parquet" for name in (*GEO_TABLES, *PLAIN_TABLES)), *(f"{name}.json" for name in RECORDS), *PUBLISHED])
 _FULL = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+_FORMULA = re.compile("[\\s\ufeff\u200b-\u200d]*[=+\\-@＝＋－＠]|[\\t\\r\\n]")
 LEAST_BYTES = 1_000_000  # a disk with less room left than this is full
+
+
+def write_sheet(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV for spreadsheets: UTF-8 with its mark, and an apostrophe before a text that they would take for a formula.
+
+    Numbers stay as they are; who wants the texts as they are reads the Parquet file.
+    """
+    texts = [name for name in table if not pd.api.types.is_numeric_dtype(table[name]) and not pd.api.types.is_bool_dtype(table[name])]
+    safe = {str(name): table[name].astype(object).map(lambda text: f"'{text}" if _FORMULA.match(str(text)) else text) for name in texts}
+    table.assign(**safe).to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
 
 
 def prepare(out: Path) -> None:

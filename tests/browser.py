@@ -40,8 +40,8 @@ class Visits:
         self.trouble: list[str] = []
         self.contexts: list[Any] = []
 
-    def open(self, path: Path, hash: str = "", **options: Any) -> Any:
-        """Open a page and wait until it stands."""
+    def open(self, path: Path, hash: str = "", *, ready: str = "html[data-ready]", **options: Any) -> Any:
+        """Open a page and wait until it stands, that is, until `ready` is there."""
         context = self.browser.new_context(**{"locale": "zh-CN", "viewport": {"width": 1400, "height": 900}, **options})
         self.contexts.append(context)
         tab = context.new_page()
@@ -49,7 +49,7 @@ class Visits:
         tab.on("pageerror", lambda error: self.trouble.append(str(error)))
         tab.on("request", lambda request: None if request.url.startswith(("file:", "blob:")) else self.trouble.append(request.url))
         tab.goto(f"{path.as_uri()}{hash}")
-        tab.wait_for_selector("html[data-ready]", state="attached", timeout=30_000)
+        tab.wait_for_selector(ready, state="attached", timeout=30_000)
         return tab
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ Never: computes a minute or a share, or reads a name as markup: a dollar sign is
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +56,12 @@ def build(run_folder: Path, out: Path, *, paper: str = "A3", portrait: bool = Fa
     family = _family(font)
     size = PAPERS_MM[paper][:: -1 if portrait else 1]
     target = Path(out)
-    with mpl.rc_context(
-        {"font.family": [family, "DejaVu Sans"], "pdf.fonttype": 42, "text.parse_math": False, "axes.unicode_minus": False}
+    with (
+        mpl.rc_context({"font.family": [family, "DejaVu Sans"], "pdf.fonttype": 42, "text.parse_math": False, "axes.unicode_minus": False}),
+        warnings.catch_warnings(),
     ):
+        # a sign that no font has is drawn as an empty box; nobody can do anything about it
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         figure = Figure(figsize=(size[0] / 25.4, size[1] / 25.4))
         _draw(figure, run, scale=size[0] / 420 if not portrait else size[1] / 420, portrait=portrait)
         with whole_or_not_at_all(target) as part:

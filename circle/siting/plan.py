@@ -105,7 +105,7 @@ class Plan:
                 (partial / f"{name}.geojson").write_text(table.to_json(drop_id=True, ensure_ascii=False) + "\n", encoding="utf-8")
             for name, plain in (("curve", self.curve), ("zones_change", self.zones)):
                 folder.write_tables(partial, {name: plain})
-                plain.to_csv(partial / f"{name}.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
+                folder.write_sheet(partial / f"{name}.csv", plain)
             folder.write_record(partial, "plan", self.proof)
             self.scenario().save(partial / "scenario.toml")
             if draw is not None:
