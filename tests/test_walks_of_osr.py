@@ -28,7 +28,7 @@ import shapely
 from circle import access, linkage, network, rules, sources
 from circle.errors import Findings
 from circle.projection import Plane
-from circle.sources import geometry, osm
+from circle.sources import osm
 
 
 class Walk:
@@ -66,7 +66,7 @@ def row(test_data: Path, name: str) -> dict[str, str]:
 def read(test_data: Path, asked: dict[str, str]) -> network.Network:
     """The network alone: these extracts hold no buildings worth the name."""
     extract = osm.read(test_data / "peers" / "osr" / asked["file"], ["shop"])
-    ways, vertices = sources._ways(extract, *geometry.line_coordinates(extract.walk_wkb))
+    ways, vertices = sources._ways(extract)
     stops = pd.DataFrame({"node": np.asarray(extract.stop_refs, dtype=np.int64), "kind": extract.stop_kinds})
     plane = Plane(float(asked["from_lon"]), float(asked["from_lat"]))
     return network.build(ways, vertices, plane, rules.walker("adult"), Findings(), stops=stops)

@@ -19,11 +19,11 @@ import shapely
 from circle import rules
 from circle.errors import Findings, PlaceError
 from circle.projection import Plane
-from circle.sources import aside, geometry, integrity, osm, snapshot, surroundings
 from circle.sources import buildings as building_table
 from circle.sources import facilities as facility_table
+from circle.sources import geometry, integrity, osm, snapshot, surroundings
 from circle.sources.barriers import Enclosure, enclosure
-from circle.sources.tags import BuildingTags
+from circle.sources.osm import BuildingTags
 
 __all__ = ["Enclosure", "Place", "digest", "read"]
 
@@ -101,9 +101,8 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     findings, extract = _extract(path, services, progress)
     integrity.judge(path, extract, findings)
     ids, outlines, tags = building_table.outlines(extract, findings)
-    coordinates, counts = geometry.line_coordinates(extract.walk_wkb)
-    ways, vertices = _ways(extract, coordinates, counts)
-    extent = extract.box or _extent(outlines, coordinates)
+    ways, vertices = _ways(extract)
+    extent = extract.box or _extent(outlines, extract.walks.points)
     plane = Plane((extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2)
     around = surroundings.shapes(extract, findings)
     table = building_table.table(ids, outlines, tags, surroundings.landuse(around), plane)
@@ -118,7 +117,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     closed_buildings = table[closed]
     table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
     zones = surroundings.zones(around)
-    walls = enclosure(around, _barrier_roads(extract, coordinates, counts), table, closed_buildings, plane)
+    walls = enclosure(around, _barrier_roads(extract), table, closed_buildings, plane)
     for layer, zone in surroundings.inside(shapely.centroid(table.geometry.to_numpy()), _with_compounds(zones, walls)).items():
         table["compound" if layer == "compound" else f"zone_{layer}"] = pd.Categorical(zone)
     if "compound" not in table:
@@ -134,7 +133,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
         facilities=facilities,
         doors=surroundings.doors(around),
         zones=zones,
-        background=surroundings.background(around, _closed_roads(extract, coordinates, counts)),
+        background=surroundings.background(around, _closed_roads(extract)),
         extent=extent,
         extent_from="header" if extract.box else "data",
         data_date=extract.data_date,
@@ -149,11 +148,11 @@ def _extract(path: Path, services: Collection[str], progress: Callable[[int], No
     """The objects of a file, or of a snapshot: one reader for both."""
     if path.suffix.lower() == ".gpkg" and path.is_file():
         with snapshot.as_osm(path) as plain:
-            extract = osm.read(plain, services, progress, aside.both if aside.worthwhile(plain) else None)
+            extract = osm.read(plain, services, progress)
         findings = Findings()
     else:
         findings = integrity.inspect(path)
-        extract = osm.read(path, services, progress, aside.both if aside.worthwhile(path) else None)
+        extract = osm.read(path, services, progress)
     findings.items.extend(extract.findings.items)
     return findings, extract
 
@@ -166,14 +165,15 @@ def _with_compounds(zones: gpd.GeoDataFrame, walls: Enclosure) -> gpd.GeoDataFra
     return pd.concat([part for part in (others, more) if len(part)] or [others], ignore_index=True)
 
 
-def _barrier_roads(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> gpd.GeoDataFrame:
+def _barrier_roads(extract: osm.Extract) -> gpd.GeoDataFrame:
     """Motorways and the like on the ground: no leg crosses them."""
+    walks = extract.walks
     kinds = [None if passage.walkable else rules.barrier_kind(dict(c)) for c, passage in zip(extract.combos, _judge(extract), strict=True)]
-    kind = np.asarray([*kinds, None], dtype=object)[np.asarray(extract.walk_combo, dtype=np.intp)]
+    kind = np.asarray([*kinds, None], dtype=object)[extract.walk_combo]
     shown = np.asarray([k is not None for k in kind], dtype=bool)
-    lines = geometry.lines(coordinates[np.repeat(shown, counts)], counts[shown]) if shown.any() else np.empty(0, dtype=object)
-    names = np.asarray([name or "" for name in extract.walk_name], dtype=object)[shown]
-    ids = [f"way/{way}" for way in np.asarray(extract.walk_id)[shown]]
+    lines = geometry.lines(walks.points[np.repeat(shown, walks.count)], walks.count[shown])
+    names = np.asarray(extract.walk_name, dtype=object)[shown]
+    ids = [f"way/{way}" for way in walks.id[shown]]
     return gpd.GeoDataFrame({"barrier": ids, "kind": kind[shown], "name": names}, geometry=lines, crs="EPSG:4326")
 
 
@@ -189,20 +189,21 @@ def _judge(extract: osm.Extract) -> list[rules.Passage]:
     return [rules.walkability(dict(combo)) for combo in extract.combos]
 
 
-def _closed_roads(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> gpd.GeoDataFrame:
+def _closed_roads(extract: osm.Extract) -> gpd.GeoDataFrame:
     """Ways that nobody may walk and that the map draws all the same."""
+    walks = extract.walks
     kinds = [rules.background_kind(dict(combo)) or "" for combo in extract.combos]
-    kind = np.asarray([*kinds, ""], dtype=object)[np.asarray(extract.walk_combo, dtype=np.intp)]
+    kind = np.asarray([*kinds, ""], dtype=object)[extract.walk_combo]
     shown = kind != ""
-    lines = geometry.lines(coordinates[np.repeat(shown, counts)], counts[shown]) if shown.any() else np.empty(0, dtype=object)
-    names = np.asarray([name or "" for name in extract.walk_name], dtype=object)[shown]
+    lines = geometry.lines(walks.points[np.repeat(shown, walks.count)], walks.count[shown])
+    names = np.asarray(extract.walk_name, dtype=object)[shown]
     return gpd.GeoDataFrame({"kind": kind[shown], "name": names}, geometry=lines, crs="EPSG:4326")
 
 
-def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _ways(extract: osm.Extract) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Ways and vertices. Ways that nobody may walk are left out here."""
+    walks, combo = extract.walks, extract.walk_combo
     passages = _judge(extract)
-    combo = np.asarray(extract.walk_combo, dtype=np.intp)
     walkable = np.asarray([p.walkable for p in passages], dtype=bool)[combo] if len(combo) else np.empty(0, dtype=bool)
     kept = combo[walkable]
 
@@ -211,8 +212,8 @@ def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> 
 
     ways = pd.DataFrame(
         {
-            "way": np.asarray(extract.walk_id, dtype=np.int64)[walkable],
-            "name": pd.Categorical(pd.Series(extract.walk_name, dtype=object)[walkable].fillna("")),
+            "way": walks.id[walkable],
+            "name": pd.Categorical(pd.Series(extract.walk_name, dtype=object)[walkable]),
             "class": pd.Categorical(judged("way_class")),
             "access": pd.Categorical(judged("access"), categories=rules.ACCESS),
             "forward": judged("forward"),
@@ -222,12 +223,12 @@ def _ways(extract: osm.Extract, coordinates: np.ndarray, counts: np.ndarray) -> 
             "road": pd.Categorical(judged("road")),
             "stop": pd.Categorical(judged("stop")),
             "level": pd.Categorical(judged("level")),
-            "count": counts[walkable],
+            "count": walks.count[walkable],
         }
     )
-    of_vertex = np.repeat(walkable, counts)
-    refs = np.frombuffer(extract.walk_refs, dtype=np.int64) if len(extract.walk_refs) else np.empty(0, dtype=np.int64)
-    vertices = pd.DataFrame({"node": refs[of_vertex], "lon": coordinates[of_vertex, 0], "lat": coordinates[of_vertex, 1]})
+    of_vertex = np.repeat(walkable, walks.count)
+    lon, lat = walks.points[of_vertex].T
+    vertices = pd.DataFrame({"node": walks.refs[of_vertex], "lon": lon.copy(), "lat": lat.copy()})
     squares = [(relation, passages[code], rings) for relation, code, rings in extract.square_rings if passages[code].walkable]
     if squares:
         rings = [(relation, passage, ring) for relation, passage, rings in squares for ring in rings]

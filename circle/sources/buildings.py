@@ -17,8 +17,7 @@ from circle.chunks import side_by_side
 from circle.errors import Findings
 from circle.projection import Plane
 from circle.sources import geometry
-from circle.sources.osm import Extract
-from circle.sources.tags import BuildingTags
+from circle.sources.osm import BuildingTags, Extract
 
 Shapes = NDArray[np.object_]
 
@@ -33,9 +32,9 @@ def outlines(extract: Extract, findings: Findings) -> tuple[NDArray[np.object_],
     number = np.asarray(extract.building_id, dtype=np.int64)
     shapes = np.empty(len(number), dtype=object)
     way_rows = np.flatnonzero(is_way)
-    shapes[way_rows] = _way_outlines([extract.building_wkb[row] for row in way_rows], number[way_rows], findings)
+    shapes[way_rows] = _way_outlines(extract.building_ways.points, extract.building_ways.count, number[way_rows], findings)
     relation_rows = np.flatnonzero(~is_way)
-    parts = geometry.shapes([extract.building_wkb[row] for row in relation_rows])
+    parts = np.asarray([*extract.building_areas, None], dtype=object)[:-1]
     single = shapely.get_num_geometries(parts) == 1
     shapes[relation_rows] = np.where(single, shapely.get_geometry(parts, 0), parts)
     tags = list(extract.building_tags)
@@ -57,8 +56,7 @@ def outlines(extract: Extract, findings: Findings) -> tuple[NDArray[np.object_],
     return ids[keep], shapes[keep], [tags[row] for row in keep]
 
 
-def _way_outlines(wkb: list[str], number: NDArray[np.int64], findings: Findings) -> Shapes:
-    coordinates, counts = geometry.line_coordinates(wkb)
+def _way_outlines(coordinates: NDArray[np.float64], counts: NDArray[np.int64], number: NDArray[np.int64], findings: Findings) -> Shapes:
     if not len(counts):
         return np.empty(0, dtype=object)
     ring = geometry.closed(coordinates, counts)
@@ -92,7 +90,7 @@ def _broken_relations(extract: Extract, assembled: set[int], findings: Findings)
     known = extract.member_lines
     mended = []
     for relation, ways in broken.items():
-        members = shapely.multilinestrings(shapely.from_wkb([known[way] for way in ways if way in known]))
+        members = shapely.multilinestrings(np.asarray([known[way] for way in ways if way in known], dtype=object))
         shape = geometry.areal(shapely.build_area(members))
         if shape is None:
             shape = geometry.areal(shapely.convex_hull(members))

@@ -26,19 +26,15 @@ import numpy as np
 import osmium
 
 from circle.errors import Findings, SourceError
+from circle.sources import pbf
 
 if TYPE_CHECKING:
     from circle.sources.osm import Extract
 
 NEW = 2**42  # object -7 of a drawing is NEW + 7 in the plain file; ids of OpenStreetMap are some hundred times smaller
-MANY_LACKING = 0.05  # share of ways without some of their nodes above which the file may not be sorted
 _ORDER = "nwr"
 _KINDS = {"n": "node", "w": "way", "r": "relation"}
 _NUMBER = re.compile(r"\b(node|way|relation)/(\d{13,})\b")
-
-
-class NotPlain(Exception):  # noqa: N818 - no error: the file is read another way
-    """The file has to be made plain first."""
 
 
 @contextmanager
@@ -65,23 +61,38 @@ def plain(path: Path, findings: Findings) -> Iterator[Path]:
         yield sorted_
 
 
-def repeated(extract: Extract, in_parts: set[int]) -> bool:
-    """Whether a way or point was read more than once. `in_parts`: ways with holes, that come as several rows."""
-    ways = np.asarray(extract.walk_id, dtype=np.int64)
-    ways = ways if (ways[1:] >= ways[:-1]).all() else np.sort(ways)
-    twice = set(ways[1:][ways[1:] == ways[:-1]].tolist()) - in_parts
-    return bool(twice) or len({point.id for point in extract.points}) < len(extract.points)
+@contextmanager
+def as_pbf(path: Path, findings: Findings) -> Iterator[Path]:
+    """The same objects in the same order as a PBF file packed in the usual way, for as long as the block lasts; deleted ones are findings.
+
+    Raises
+    ------
+    SourceError
+        There is no room for it.
+    RuntimeError
+        The file cannot be decoded.
+    """
+    with tempfile.TemporaryDirectory(prefix="circle-") as place:
+        target = Path(place) / "same.osm.pbf"
+        try:
+            with osmium.SimpleWriter(str(target), overwrite=True) as writer:
+                for thing in _things(path):
+                    if thing.deleted:
+                        findings.add("sources.deleted_object", f"{_KINDS[thing.type_str()]}/{thing.id}")
+                    else:
+                        writer.add(thing)
+        except OSError as trouble:
+            raise SourceError(f"{path} has to be unpacked, and {place} has no room for it ({trouble}). Free some space.") from trouble
+        yield target
 
 
-def come_later(path: Path, extract: Extract, absent: list[int]) -> bool:
-    """Whether nodes that ways lacked stand behind them. Only looked up where many ways lack some: a cut extract has a few at its edge."""
-    lacking = extract.findings.counts().get("sources.missing_node", 0)
-    if not absent or lacking < MANY_LACKING * (len(extract.walk_id) + len(extract.building_id)):
+def is_plain(columns: pbf.Columns) -> bool:
+    """Whether a file is in order, every object stands once, and no id is negative: else `plain` has to mend it first."""
+    kinds = (columns.nodes, columns.ways, columns.relations)
+    numbers = [*(each.id for each in kinds), columns.ways.ref, columns.relations.ref]
+    if not columns.sorted_ or any(int(each.min(initial=0)) < 0 for each in numbers):
         return False
-    wanted = osmium.filter.IdFilter(absent)
-    wanted.enable_for(osmium.osm.NODE)
-    with osmium.io.Reader(str(path), osmium.osm.NODE) as reader:
-        return any(True for _ in osmium.OsmFileIterator(reader, wanted))
+    return all((each.id[1:] > each.id[:-1]).all() or len(np.unique(each.id)) == len(each.id) for each in kinds)
 
 
 def _header(path: Path, findings: Findings) -> Any:
@@ -173,8 +184,8 @@ def _struck_out(path: Path) -> set[tuple[str, int]]:
 
 def restore(extract: Extract) -> None:
     """Give the objects of a drawing their own ids again."""
-    extract.walk_id[:] = map(_own, extract.walk_id)
-    extract.walk_refs = array("q", [_own(ref) for ref in extract.walk_refs])
+    for lines in (extract.walks, extract.building_ways):
+        lines.id, lines.refs = (np.where(numbers > NEW, NEW - numbers, numbers) for numbers in (lines.id, lines.refs))
     extract.stop_refs = array("q", [_own(ref) for ref in extract.stop_refs])
     extract.building_id[:] = map(_own, extract.building_id)
     extract.building_outers[:] = map(_own, extract.building_outers)

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from circle.errors import Findings, PlaceError, SourceError
 from circle.sources.osm import Extract
 
@@ -217,16 +219,16 @@ def judge(path: Path, extract: Extract, findings: Findings) -> None:
     SourceError
         Most ways lack their nodes: the file was cut, or is not in the order nodes, ways, relations.
     """
-    if not (extract.walk_id or extract.building_id or extract.points or extract.lines or extract.areas):
+    if not (len(extract.walks.id) or extract.building_id or extract.points or extract.lines or extract.areas):
         raise PlaceError(f"{path} holds no object that circle knows: no street, building or facility. Check the area that was cut out.")
     lacking = findings.counts().get("sources.missing_node", 0)
-    ways = len(set(extract.walk_id)) + len(extract.building_id)
+    ways = len(np.unique(extract.walks.id)) + len(extract.building_id)
     if lacking > 20 and lacking > MISSING_SHARE * max(1, ways):
         raise SourceError(
             f"{path}: {lacking:,} ways refer to nodes that are not in the file before them. Either it was cut short (fetch it again), "
             "or it is not sorted (run `osmium sort FILE -o SORTED`)."
         )
-    if not extract.walk_id:
+    if not len(extract.walks.id):
         raise PlaceError(
             f"{path} holds nothing to walk on: no street or path. It may have been cut short, or filtered; use an extract with streets."
         )

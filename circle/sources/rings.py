@@ -6,15 +6,18 @@ Never: guesses. What crosses, dangles or doubles is left to libosmium, and what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
+import osmium
 import shapely
 
-from circle.sources import geometry
+_DIGITS = 1e7  # of a degree, as OSM counts
 
 
-def join(relations: Mapping[int, Sequence[int]], lines: Mapping[int, str]) -> tuple[dict[int, str], set[int]]:
+def join(relations: Mapping[int, Sequence[int]], lines: Mapping[int, shapely.Geometry]) -> tuple[dict[int, shapely.Geometry], set[int]]:
     """Put areas together, all at once.
 
     Parameters
@@ -22,23 +25,47 @@ def join(relations: Mapping[int, Sequence[int]], lines: Mapping[int, str]) -> tu
     relations
         Member ways of each relation.
     lines
-        WKB of the member ways that the file holds whole.
+        Lines of the member ways that the file holds whole.
 
     Returns
     -------
-    WKB of the relations whose lines bound a valid area, each line once: then there is only one such area (even-odd rule). And the
+    Areas of the relations whose lines bound a valid area, each line once: then there is only one such area (even-odd rule). And the
     relations that have all their members but are not that plain.
     """
     complete = {number: list(dict.fromkeys(ways)) for number, ways in relations.items() if ways and all(way in lines for way in ways)}
     if not complete:
         return {}, set()
     owner = np.repeat(np.arange(len(complete)), [len(ways) for ways in complete.values()])
-    coordinates, counts = geometry.line_coordinates([lines[way] for ways in complete.values() for way in ways])
-    bounds = shapely.multilinestrings(geometry.lines(coordinates, counts), indices=owner)
+    bounds = shapely.multilinestrings([lines[way] for ways in complete.values() for way in ways], indices=owner)
     with np.errstate(invalid="ignore"):  # lines that cross without a node; they are not plain
         areas = shapely.build_area(bounds)
     plain = ~shapely.is_empty(areas) & np.isclose(shapely.length(areas), shapely.length(bounds), rtol=1e-12, atol=1e-12)
     plain[plain] = shapely.is_valid(areas[plain]) & shapely.is_simple(bounds[plain])
-    wkb = shapely.to_wkb(areas, hex=True)
-    joined = {number: str(text) for number, text, fine in zip(complete, wkb, plain, strict=True) if fine}
+    joined = {number: area for number, area, fine in zip(complete, areas, plain, strict=True) if fine}
     return joined, complete.keys() - joined.keys()
+
+
+def assembled(relations: Mapping[int, Sequence[int]], lines: Mapping[int, shapely.Geometry]) -> Iterator[tuple[int, shapely.Geometry]]:
+    """Areas of relations that are not plain, put together by libosmium; those of which it makes none are left out.
+
+    Its assembler takes objects from a file only: they are handed over as text (https://osmcode.org/opl-file-format/), in memory.
+    """
+    ways = sorted({way for members in relations.values() for way in members})
+    points, owner = shapely.get_coordinates([lines[way] for way in ways], return_index=True)
+    spots, place = np.unique(np.round(points * _DIGITS).astype(np.int64), axis=0, return_inverse=True)
+    nodes = np.split(place.reshape(-1) + 1, np.flatnonzero(np.diff(owner)) + 1)
+    text = [f"n{number} x{x / _DIGITS:.7f} y{y / _DIGITS:.7f}" for number, (x, y) in enumerate(spots.tolist(), start=1)]
+    text += [f"w{way} N{','.join(f'n{node}' for node in refs.tolist())}" for way, refs in zip(ways, nodes, strict=True)]
+    text += [f"r{number} Ttype=multipolygon M{','.join(f'w{way}@' for way in members)}" for number, members in relations.items()]
+    data = "\n".join([*text, ""]).encode()
+    areas, factory = osmium.area.AreaManager(), osmium.geom.WKBFactory()
+    with osmium.io.Reader(osmium.io.FileBuffer(data, "opl"), osmium.osm.RELATION) as reader:
+        osmium.apply(reader, areas.first_pass_handler())
+    ready: Any = osmium.BufferIterator()
+    with osmium.io.Reader(osmium.io.FileBuffer(data, "opl"), osmium.osm.NODE | osmium.osm.WAY) as reader:
+        located, second_pass = osmium.NodeLocationsForWays(osmium.index.create_map("flex_mem")), areas.second_pass_to_buffer(ready)
+        osmium.apply(reader, located, second_pass)
+    for area in ready:
+        if not area.from_way():
+            with suppress(RuntimeError, ValueError):  # no valid area: it stays among those that could not be put together
+                yield area.orig_id(), shapely.from_wkb(factory.create_multipolygon(area))

@@ -30,7 +30,7 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
     where only an area makes sense.
     """
     both = [*extract.lines, *extract.areas]
-    raw = geometry.shapes([s.wkb for s in (*extract.points, *both)])
+    raw = np.asarray([*(s.shape for s in (*extract.points, *both)), None], dtype=object)[:-1]
     kinds = np.asarray(["point"] * len(extract.points) + ["line"] * len(extract.lines) + ["area"] * len(extract.areas), dtype=object)
     rings = np.asarray([row for row, s in enumerate(extract.lines, start=len(extract.points)) if s.closed and _areal(s)], dtype=np.intp)
     rings = rings[shapely.get_num_points(raw[rings]) > 3]
