@@ -36,7 +36,9 @@ PLAN = (  # of a plan's folder, which is a run's folder too
     *(f"{name}.{kind}" for name in ("curve", "zones_change") for kind in ("parquet", "csv")),
     *("plan.json", "scenario.toml"),
 )
-OURS = frozenset([*PLAN, *(f"{name}.parquet" for name in (*GEO_TABLES, *PLAIN_TABLES)), *(f"{name}.json" for name in RECORDS), *PUBLISHED])
+PAGES = "map"  # pages of the districts of a very large run
+_TABLES, _RECORDS = (f"{name}.parquet" for name in (*GEO_TABLES, *PLAIN_TABLES)), (f"{name}.json" for name in RECORDS)
+OURS = frozenset([*PLAN, *_TABLES, *_RECORDS, *PUBLISHED, PAGES])
 _FULL = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 _FORMULA = re.compile("[\\s\ufeff\u200b-\u200d]*[=+\\-@＝＋－＠]|[\\t\\r\\n]")
 LEAST_BYTES = 1_000_000  # a disk with less room left than this is full

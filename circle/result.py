@@ -218,8 +218,9 @@ def open_run(path: str | Path) -> Run:
 
 def _publish(place: Path, clock: Clock) -> None:
     """Page, workbook and layers of the tables in a folder."""
-    from circle.publish import layers, page, workbook  # noqa: PLC0415 - a run without them need not wait for Folium
+    from circle import districts  # noqa: PLC0415 - a run without them need not wait for Folium
+    from circle.publish import layers, workbook  # noqa: PLC0415
 
-    for name, write in (("page", page.build), ("workbook", workbook.write), ("layers", layers.write)):
+    for name, write in (("page", districts.publish), ("workbook", workbook.write), ("layers", layers.write)):
         with clock.stage(name):
             write(place)

@@ -24,13 +24,14 @@ def register(app: typer.Typer) -> None:
 
 def draw_map(folder: Annotated[Path, typer.Argument(help="Folder of a run. 运行结果文件夹", show_default=False)]) -> None:
     """Draw map, workbook and layers of a saved run again. 重新绘制已保存的结果。"""
+    from circle import districts
     from circle.folder import read_record
-    from circle.publish import layers, page, workbook
+    from circle.publish import layers, workbook
 
     read_record(folder, "run")
     with progress() as say:
         say("page", None)
-        drawn = page.build(folder)
+        drawn = districts.publish(folder)
         say("workbook", None)
         workbook.write(folder)
         say("layers", None)

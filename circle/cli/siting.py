@@ -73,8 +73,7 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
         raise typer.BadParameter("say how much may be built: -k or --budget", param_hint="-k")
     with progress(quiet=quiet) as say:
         say("reading the run 读取结果", None)
-        from circle import siting
-        from circle.publish import page
+        from circle import districts, siting
 
         ground = siting.Ground.open(folder)
         who = siting.Who(tuple(dict.fromkeys(service)), weight, elderly, worst_zone, _needs(need or []))
@@ -89,7 +88,7 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
         plan = siting.make(ground, who, means, (spots, joins), model=model, together=together, time_limit_s=time_limit)
         target = out or folder / "plan"
         say("page", None)
-        plan.save(target, None if no_map else page.build)
+        plan.save(target, None if no_map else districts.publish)
     if not quiet:
         _report(plan, target, drawn=not no_map)
     if not plan.solution.proven:

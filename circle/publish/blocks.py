@@ -308,12 +308,14 @@ def _obstacles(folder: Path, places: NDArray[Any]) -> tuple[NDArray[np.bool_], N
     if not (folder / "barriers.parquet").is_file():
         return np.zeros(len(places), dtype=bool), np.zeros(0, dtype=object)
     lines = shapely.get_parts(geometries(read_table(folder, "barriers.parquet", ["geometry"])))
-    known = shapely.to_wkb(shapely.normalize(lines))
+    known = shapely.to_wkb(shapely.normalize(lines)).tolist()
     parts, owner = shapely.get_parts(np.where(shapely.get_dimensions(places) == 2, shapely.boundary(places), places), return_index=True)
-    drawn = shapely.to_wkb(shapely.normalize(parts))
-    missed = np.bincount(owner[~np.isin(drawn, known)], minlength=len(places))
+    drawn, wanted = shapely.to_wkb(shapely.normalize(parts)), set(known)
+    among = np.fromiter((shape in wanted for shape in drawn.tolist()), dtype=bool, count=len(drawn))
+    missed = np.bincount(owner[~among], minlength=len(places))
     solid = (missed == 0) & (np.bincount(owner, minlength=len(places)) > 0)
-    return solid, lines[~np.isin(known, drawn[solid[owner]])]
+    there = set(drawn[solid[owner]].tolist())
+    return solid, lines[np.fromiter((shape not in there for shape in known), dtype=bool, count=len(known))]
 
 
 def _barrier_names(folder: Path, barriers: list[str]) -> list[str]:

@@ -35,7 +35,7 @@ LESSER_WAYS = ("crossing", "corridor", "platform", "elevator", "sidewalk", "trac
 
 
 @cache
-def _leaflet() -> tuple[str, str]:
+def leaflet_files() -> tuple[str, str]:
     """Read Leaflet's script and style as its package ships them."""
     folder = Path(leaflet.BASE_DIR)
     script = (folder / "leaflet.js").read_text(encoding="utf-8")
@@ -44,11 +44,11 @@ def _leaflet() -> tuple[str, str]:
 
 
 @cache
-def _own() -> tuple[str, str, str]:
+def own(scripts: tuple[str, ...] = SCRIPTS, markup: str = "body.html") -> tuple[str, str, str]:
     """Read our script (one closure out of several files), style and markup."""
-    script = _spare("\n".join((ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS))
+    script = _spare("\n".join((ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in scripts))
     style = _spare((ASSETS / "page.css").read_text(encoding="utf-8"))
-    body = (ASSETS / "body.html").read_text(encoding="utf-8")
+    body = (ASSETS / markup).read_text(encoding="utf-8")
     return skeleton.inline_script(f'(() => {{\n"use strict";\n{script}\n}})();\n'), skeleton.inline_style(style), body
 
 
@@ -65,7 +65,7 @@ def texts() -> dict[str, dict[str, dict[str, str]]]:
         return tomllib.load(file)
 
 
-def _shown(saved: blocks.Saved, other: blocks.Saved | None) -> dict[str, Any]:
+def shown(saved: blocks.Saved, other: blocks.Saved | None) -> dict[str, Any]:
     """Pick what the page shows of the records. Timings stay behind: they would change its bytes from run to run."""
     run, summary = saved.run, saved.summary
     inputs = [{key: given.get(key) for key in ("file", "bytes", "sha256", "data_date", "synthetic")} for given in run.get("inputs", [])]
@@ -82,6 +82,7 @@ def _shown(saved: blocks.Saved, other: blocks.Saved | None) -> dict[str, Any]:
         "attribution": run.get("attribution", "© OpenStreetMap contributors, ODbL 1.0"),
         "summary": {key: summary.get(key, {}) for key in ("counts", "shares", "verdicts", "reasons", "fragile", "findings")},
         "extent": summary.get("extent"),
+        "district": run.get("district"),
         "before": None if other is None else {"name": _named(other), "shares": other.summary.get("shares", {}).get("all", {})},
     }
 
@@ -93,16 +94,17 @@ def _named(other: blocks.Saved) -> str:
     return str(scenario.get("name") or "") if isinstance(scenario, dict) else min(dates, default=other.folder.name)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Give the same without NaN and infinity, which JSON cannot say: they become null."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _centre(saved: blocks.Saved) -> tuple[float, float]:
+def centre(saved: blocks.Saved) -> tuple[float, float]:
+    """Give latitude and longitude of the middle of a run's data."""
     extent = saved.summary.get("extent")
     if not extent:
         return 0.0, 0.0
@@ -120,11 +122,11 @@ def html(run_folder: Path, before: Path | None = None) -> str:
     """
     saved = blocks.load(Path(run_folder))
     other = None if before is None else blocks.load(Path(before))
-    leaflet_script, leaflet_style = _leaflet()
-    script, style, body = _own()
+    leaflet_script, leaflet_style = leaflet_files()
+    script, style, body = own()
     walkable = graph.available(saved)
     packed = {
-        "meta": pack.block(_plain(_shown(saved, other))),
+        "meta": pack.block(plain(shown(saved, other))),
         "buildings": blocks.buildings(saved),
         "details": blocks.details(saved, legs=not walkable),
         "facilities": blocks.facilities(saved),
@@ -135,7 +137,7 @@ def html(run_folder: Path, before: Path | None = None) -> str:
     }
     scripts, styles = (leaflet_script, script), (leaflet_style, style)
     parts = skeleton.Parts(scripts=scripts, styles=styles, body=body, blocks=packed, made=Made.of(saved.run))
-    return skeleton.render(parts, _centre(saved))
+    return skeleton.render(parts, centre(saved))
 
 
 def build(run_folder: Path, out: Path | None = None, before: Path | None = None) -> Path:

@@ -10,7 +10,7 @@ function h(tag, attributes = {}, ...children) {
   for (const [key, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (key === "on") for (const [event, listener] of Object.entries(value)) node.addEventListener(event, listener);
-    else if (key === "href" && /^(https:\/\/www\.openstreetmap\.org\/|https:\/\/opendatacommons\.org\/|#)/.test(value)) node.setAttribute("href", value);
+    else if (key === "href" && /^(https:\/\/www\.openstreetmap\.org\/|https:\/\/opendatacommons\.org\/|#|\.\.\/map\.html$|map\/d\d{1,4}\.html$)/.test(value)) node.setAttribute("href", value);
     else if (ATTRIBUTES.has(key) || key.startsWith("aria-") || key.startsWith("data-")) node.setAttribute(key, value === true ? "" : value);
     else throw new Error(`attribute ${key} is not allowed`);
   }
@@ -74,4 +74,29 @@ function applyWords() {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
   for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", t(`page.${node.dataset.label}`));
+}
+
+function dataDate(meta) {
+  const date = meta.inputs.map((input) => input.data_date).find(Boolean);
+  return date ? t("page.data_of", { date: String(date).slice(0, 10) }) : t("page.data_undated");
+}
+
+const wholeAll = (block) => Object.fromEntries(["counted", "met", "gap", "unmapped"].map((key) => [key, whole(block[key] || 0)]));
+
+// One bar: met, gap, cannot be judged. Widths by script, so that the policy needs no inline style.
+function stack(block, title) {
+  const bar = h("span", { class: "stack", role: "img", "aria-label": title, title });
+  for (const key of ["met", "gap", "unmapped"]) {
+    const part = h("span", { class: `stack-${key}` });
+    part.style.flexGrow = block.counted ? (block[key] || 0) / block.counted : 0;
+    bar.append(part);
+  }
+  return bar;
+}
+
+// The place's own name; else that of the one community in it; else the file's.
+function placeName({ meta, zones }) {
+  const communities = (zones?.list || []).filter((zone) => zone.layer === "community" && zone.name);
+  const input = meta.inputs[0]?.file || "";
+  return meta.place || (communities.length === 1 ? communities[0].name : "") || input.replace(/(\.osm)?(\.(pbf|gz|bz2|osm))?$/i, "").replace(/[_]+/g, " ");
 }

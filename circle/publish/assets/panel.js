@@ -1,24 +1,12 @@
 // Title, headline, themes with their shares, legend, zones, method.
 
-// The place's own name; else that of the one community in it; else the file's.
-function placeName({ meta, zones }) {
-  const communities = (zones?.list || []).filter((zone) => zone.layer === "community" && zone.name);
-  const input = meta.inputs[0]?.file || "";
-  return meta.place || (communities.length === 1 ? communities[0].name : "") || input.replace(/(\.osm)?(\.(pbf|gz|bz2|osm))?$/i, "").replace(/[_]+/g, " ");
-}
-
-function dataDate(meta) {
-  const date = meta.inputs.map((input) => input.data_date).find(Boolean);
-  return date ? t("page.data_of", { date: String(date).slice(0, 10) }) : t("page.data_undated");
-}
-
 function renderHead(place) {
   const { meta } = place;
   const name = placeName(place);
   const title = label(meta.standard.title) || meta.standard.name;
   document.title = [title, name].filter(Boolean).join(" · ");
   fill("title", title);
-  fill("subtitle", name ? [named(name), " · "] : [], dataDate(meta));
+  fill("subtitle", name ? [named(name), " · "] : [], dataDate(meta), meta.district ? [" · ", h("a", { href: "../map.html" }, t("atlas.back"))] : []);
   document.getElementById("synthetic").hidden = !meta.synthetic;
   document.getElementById("synthetic").title = t("page.synthetic_long");
   const button = fill("language", t("page.language"));
@@ -50,19 +38,6 @@ function renderHeadline(place) {
     buildings.fragile ? h("p", { class: "kpi-more" }, t("share.fragile", { n: whole(buildings.fragile), share: percent({ met: buildings.fragile, counted: buildings.counted }) })) : null,
     h("p", { class: "note" }, t("share.counted", { all: whole(counts.buildings), lived: whole(counts.residential), use: whole(by.use), area: whole(by.area), assumed: whole(by.assumed) })),
   );
-}
-
-const wholeAll = (block) => Object.fromEntries(["counted", "met", "gap", "unmapped"].map((key) => [key, whole(block[key] || 0)]));
-
-// One bar: met, gap, cannot be judged. Widths by script, so that the policy needs no inline style.
-function stack(block, title) {
-  const bar = h("span", { class: "stack", role: "img", "aria-label": title, title });
-  for (const key of ["met", "gap", "unmapped"]) {
-    const part = h("span", { class: `stack-${key}` });
-    part.style.flexGrow = block.counted ? (block[key] || 0) / block.counted : 0;
-    bar.append(part);
-  }
-  return bar;
 }
 
 function renderThemes(place) {
@@ -271,6 +246,7 @@ function renderMethod(place) {
     meta.synthetic ? h("p", { class: "warn" }, t("page.synthetic_long")) : null,
     h("p", {}, t("method.how")),
     h("p", {}, t("method.limits")),
+    meta.district ? h("p", {}, t("atlas.cut", { n: whole(meta.district.margin_m) })) : null,
     place.background?.leftOut.length ? h("p", {}, t("method.left_out", { list: place.background.leftOut.map((name) => (words.way[name] ? t(`way.${name}`) : name)).join(dash()) })) : null,
     h(
       "dl",

@@ -122,9 +122,16 @@ function measureAgain(place, service, stations, walks) {
   service.field = field;
   for (const i of rows) {
     const walk = bestWalk(graph, field, i);
-    if (walk.time !== ground.time[i]) write(place, service, i, walk);
+    if (walk.time !== ground.time[i] && known(place, service, i, ground.time[i], walk.time)) write(place, service, i, walk);
   }
   if (walks) restoreNetwork(graph);
+}
+
+// The page of a district knows the paths around it and no more: a walk that it cannot find itself it only ever shortens.
+function known(place, service, i, ground, time) {
+  if (!place.meta.district) return true;
+  const ran = service.run.minutes[i], rim = service.limit;
+  return Math.abs(hundredthsOf(place.graph, ground, rim) - ran) <= 1 || hundredthsOf(place.graph, time, rim) < ran;
 }
 
 // Buildings with a link on an edge that ends at one of these places, or that a goal is tied to.
