@@ -191,7 +191,7 @@ def test_a_run_without_zones_or_facilities_has_a_page(copy: Path) -> None:
 
 def test_no_word_of_the_data_stands_outside_the_blocks(html: str) -> None:
     rest = outside(html)
-    for word in ("__hit", "HYPERLINK", "7*7", "矿一路", "紫薇花园", "drawn <", "五分钟便民服务圈", "SUM(1+1)", "abababab"):
+    for word in ("__hit", "HYPERLINK", "7*7", "矿一路", "紫薇花园", "drawn <", "五分钟便民服务圈", "SUM(1+1)"):
         assert word not in rest
 
 
