@@ -74,10 +74,11 @@ def table(parts: Sequence[tuple[str, Links, Sequence[str]]], network: Network) -
 
     A facility that offers several services is tied once for each; it is saved once.
     """
-    words: dict[str, int] = {}
+    numbers, words = pd.factorize(np.asarray([*(id_ for _, _, ids in parts for id_ in ids), None], dtype=object)[:-1])
+    coded = iter(np.split(numbers, np.cumsum([len(ids) for _, _, ids in parts])[:-1]))
     columns: list[tuple[NDArray[Any], ...]] = []
     for kind, links, ids in parts:
-        code = np.fromiter((words.setdefault(id_, len(words)) for id_ in ids), dtype=np.int64, count=len(ids))
+        code = next(coded)
         first = np.zeros(len(ids), dtype=bool)
         first[np.unique(code, return_index=True)[1]] = True
         once = first[links.row]
@@ -89,7 +90,7 @@ def table(parts: Sequence[tuple[str, Links, Sequence[str]]], network: Network) -
     return pd.DataFrame(
         {
             "kind": schema.coded(kinds, KINDS),
-            "id": schema.coded(codes, list(words)),
+            "id": schema.coded(codes, words.tolist()),
             "rank": rank,
             "edge": edge,
             "offset_m": offset,

@@ -260,10 +260,11 @@ def components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.
 def _islands(edges: pd.DataFrame, findings: Findings) -> None:
     """Every piece that is not joined to the rest is a finding, named after one of its ways; most are mapping errors."""
     pieces = edges[edges["island"]].groupby("component").agg(way=("way", "min"), metres=("length_m", "sum"))
-    for way, part in pieces.groupby("way"):  # a way with nodes missing may leave several pieces
-        owner = f"way/{way}" if int(str(way)) >= 0 else f"relation/{-int(str(way))}"
-        told = f"{part['metres'].sum():.0f} m of paths that are not joined to the rest"
-        findings.add("network.island", owner, told if len(part) == 1 else f"{told}, in {len(part)} pieces")
+    of_way = pieces.groupby("way")["metres"].agg(["sum", "size"])  # a way with nodes missing may leave several pieces
+    for way, metres, many in zip(of_way.index.tolist(), of_way["sum"].tolist(), of_way["size"].tolist(), strict=True):
+        told = f"{metres:.0f} m of paths that are not joined to the rest"
+        owner = f"way/{way}" if way >= 0 else f"relation/{-way}"
+        findings.add("network.island", owner, told if many == 1 else f"{told}, in {many} pieces")
 
 
 def _twins(ref: Ints, lon: Floats, lat: Floats, findings: Findings) -> None:

@@ -87,8 +87,8 @@ def _ends(
     node = np.column_stack([u, v]).ravel()
     passable = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy())).repeat(2)
     rank = {name: number for number, name in enumerate(ROADS)}
-    own = edges["class"].map(lambda name: rank.get(name, -1)).to_numpy(dtype=np.intp)
-    under = edges["road"].map(lambda name: rank.get(name, -1)).to_numpy(dtype=np.intp)
+    words = [pd.Categorical(edges[name]) for name in ("class", "road")]
+    own, under = (np.asarray([*(rank.get(word, -1) for word in column.categories), -1], dtype=np.intp)[column.codes] for column in words)
     of_road = np.maximum(own, under).repeat(2)
     size = len(nodes)
     top = np.full(size, -1, dtype=np.intp)

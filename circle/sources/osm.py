@@ -241,8 +241,12 @@ class _Reader:
         chosen = np.flatnonzero(nodes.tags.any_of(keys))
         tags = nodes.tags.take(chosen)
         waits = np.flatnonzero(tags.any_of(self.stop_keys))
-        for row, found in zip(waits.tolist(), tags.take(waits).only(keys).dictionaries(), strict=True):
-            if kind := rules.stop(found):
+        described = tags.take(waits).only(keys).dictionaries()
+        told: dict[int, str] = {}  # nodes that say the same share one dictionary
+        for row, found in zip(waits.tolist(), described, strict=True):
+            if id(found) not in told:
+                told[id(found)] = rules.stop(found)
+            if kind := told[id(found)]:
                 out.stop_refs.append(int(nodes.id[nodes.tagged[chosen[row]]]))
                 out.stop_kinds.append(kind)
         offers = self._offers(tags, set(self.anchors) - {"building"})
@@ -253,8 +257,8 @@ class _Reader:
         kept, rows = kept[somewhere], rows[somewhere]
         self._date(nodes.time[chosen[kept]])
         shapes = shapely.points(nodes.x[rows] / DIGITS, nodes.y[rows] / DIGITS)
-        described = zip(nodes.id[rows].tolist(), tags.take(kept).dictionaries(), shapes, offers[kept].tolist(), strict=True)
-        out.points = [Shape(f"node/{number}", more, shape, offers=may) for number, more, shape, may in described]
+        columns = zip(nodes.id[rows].tolist(), tags.take(kept).dictionaries(), shapes, offers[kept].tolist(), strict=True)
+        out.points = [Shape(f"node/{number}", more, shape, offers=may) for number, more, shape, may in columns]
 
     def _date(self, times: Ints) -> None:
         self.out.newest = max(self.out.newest, int(times.max(initial=0)))

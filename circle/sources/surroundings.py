@@ -76,12 +76,16 @@ def _areal(shape: Shape) -> bool:
 def judged(tags: pd.Series, rule: Callable[[dict[str, str]], Any], keys: tuple[str, ...]) -> pd.Series:
     """What a rule says of each object's tags; objects that are alike in the keys that it looks at are judged once."""
     known: dict[tuple[str | None, ...], Any] = {}
+    same: dict[int, Any] = {}  # objects with all tags the same share one dictionary (`Tags.dictionaries`)
     out = []
     for each in tags:
-        alike = tuple([each.get(key) for key in keys])
-        if alike not in known:
-            known[alike] = rule(each)
-        out.append(known[alike])
+        number = id(each)
+        if number not in same:
+            alike = tuple(map(each.get, keys))
+            if alike not in known:
+                known[alike] = rule(each)
+            same[number] = known[alike]
+        out.append(same[number])
     return pd.Series(out, index=tags.index, dtype=object)
 
 
