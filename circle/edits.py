@@ -3,8 +3,9 @@
 Takes: the tables nodes, edges and links of a run, a scenario.   Gives: the same tables, edited.
 Never: touches an edge or a link that the edit does not concern: whoever walks elsewhere keeps his seconds to the last bit.
 
-A passage joins two stretches of the network: each of its ends is tied to the nearest path that one may walk, which is cut there. A gate
-that closes lets nobody through its node; one may still walk up to it from either side.
+Gates of the table of gates open and close as a run has them (see `gates`). A passage joins two stretches of the network: each of its ends
+is tied to the nearest path that one may walk, which is cut there. Any other node of a path that closes lets nobody through; one may still
+walk up to it from either side.
 """
 
 from __future__ import annotations
@@ -21,9 +22,8 @@ import shapely
 from numpy.typing import NDArray
 from shapely.ops import substring
 
-from circle import network, restored, rules
-from circle.errors import PlaceError
-from circle.passages import GATE, own_node
+from circle import gates, network, passages, restored, rules
+from circle.errors import Findings, PlaceError
 from circle.projection import Plane
 from circle.scenario import Passage, Scenario
 from circle.units import seconds
@@ -45,48 +45,48 @@ class Tables:
     links: pd.DataFrame
 
 
-def edited(tables: Tables, scenario: Scenario, plane: Plane, walker: Mapping[str, Any], gates: gpd.GeoDataFrame | None = None) -> Tables:
-    """The network after a scenario's gates and passages. The input is not changed.
+def edited(tables: Mapping[str, Any], scenario: Scenario, plane: Plane, walker: Mapping[str, Any]) -> tuple[dict[str, Any], Findings]:
+    """The tables `nodes`, `edges`, `links` and `gates` after a scenario's gates and passages, and what is odd about the ways now.
 
     Parameters
     ----------
+    tables
+        All tables of a run, by name. The input is not changed.
     walker
         As a run records it: `speed_m_per_s` and `factors` by class of way.
-    gates
-        The table of gates, where the run has one.
 
     Raises
     ------
     PlaceError
         A gate is not in the data, or a passage begins or ends too far from any path.
     """
+    known = set(tables["gates"]["gate"]) if "gates" in tables else set()
     for gate in scenario.opened:
-        _must_be_shut(gate, gates)
-    for gate in scenario.closed:
-        tables = _shut(tables, gate)
+        if gate not in known:
+            raise PlaceError(
+                f"{gate}: the data hold no gate there, so there is nothing to open. To join two sides of a wall, add a [[passage]]."
+            )
+    closed = [gate for gate in scenario.closed if gate in known]
+    out = {name: tables[name] for name in ("nodes", "edges", "links", "gates") if name in tables}
+    findings = Findings()
+    if scenario.opened or closed:
+        made = gates.turned(tables, scenario.opened, closed, plane, walker)
+        out, findings = {"nodes": made.nodes, "edges": made.edges, "links": made.links, "gates": made.gates}, made.findings
+    net = Tables(out["nodes"], out["edges"], out["links"])
+    for node in scenario.closed:
+        if node not in known:
+            net = _shut(net, node)
     if scenario.passages:
-        tables = _with_passages(tables, scenario.passages, plane, walker)
-    return _renumbered(tables)
-
-
-def _must_be_shut(gate: str, gates: gpd.GeoDataFrame | None) -> None:
-    if gates is None or gate not in set(gates["gate"]):
-        raise PlaceError(
-            f"{gate}: the data shut no gate there, so there is nothing to open. To join two sides of a wall, add a [[passage]]."
-        )
-    raise PlaceError(f"{gate}: opening it is a [[passage]] from one side to the other; write that instead.")
+        net = _with_passages(net, scenario.passages, plane, walker)
+    net = _renumbered(net)
+    network.tell_islands(restored.network(net.nodes, net.edges, plane).edges, findings)
+    return {**out, "nodes": net.nodes, "edges": net.edges, "links": net.links}, findings
 
 
 def _shut(tables: Tables, gate: str) -> Tables:
-    """Every edge that ends in the gate's node gets an end of its own; a gate for residents has its sides already."""
+    """Every edge that ends in the gate's node gets an end of its own."""
     node = int(gate.partition("/")[2])
     at = np.flatnonzero((tables.nodes["node"] == node).to_numpy())
-    within = (tables.edges["class"] == GATE).to_numpy() & (own_node(tables.edges["u"].to_numpy()) == node)
-    if gate.startswith("node/") and within.any():
-        shut = {f"seconds_{way}": np.where(within, np.inf, tables.edges[f"seconds_{way}"].to_numpy()) for way in ("forward", "backward")}
-        return Tables(tables.nodes, tables.edges.assign(**shut), tables.links)
-    if gate.startswith("node/") and (own_node(tables.nodes["node"].to_numpy()) == node).any() and not len(at):
-        raise PlaceError(f"{gate} is shut to everybody already. Take it out of the scenario, or name another gate.")
     if not gate.startswith("node/") or not len(at):
         raise PlaceError(f"{gate} is no node of the walking network, so it cannot be closed. Take the id of a gate that lies on a path.")
     edges = tables.edges.copy()
@@ -101,8 +101,9 @@ def _shut(tables: Tables, gate: str) -> Tables:
 
 
 def _fresh(nodes: gpd.GeoDataFrame, count: int) -> Ints:
-    """Numbers that no node of the data has: below zero and below all there are."""
-    return min(int(nodes["node"].min()), 0) - 1 - np.arange(count)
+    """Numbers that no node of the data has: below zero and below all there are but the sides of gates."""
+    ids = nodes["node"].to_numpy()
+    return min(int(ids[~passages.is_side(ids)].min(initial=0)), 0) - 1 - np.arange(count)
 
 
 def _stacked(first: gpd.GeoDataFrame, second: pd.DataFrame) -> gpd.GeoDataFrame:
@@ -144,7 +145,8 @@ def _with_passages(tables: Tables, passages: Sequence[Passage], plane: Plane, wa
         taken = seconds(metres, speed)
         built.append(
             {
-                "u": u, "v": v, "way": OFF_MAP, "length_m": metres, "seconds_forward": taken, "seconds_backward": taken, "access": "public",
+                "u": u, "v": v, "way": OFF_MAP, "length_m": metres, "seconds_forward": taken, "seconds_backward": taken,
+                "access": "public", "mapped": "public",
                 "class": PASSAGE_CLASS, "name": each.name, "midway": True, "raised": False,
                 "geometry": shapely.LineString([begin, each.begin, each.end, end]),
             }
@@ -245,12 +247,10 @@ def _moved(links: pd.DataFrame, remap: dict[int, tuple[Floats, Ints]]) -> pd.Dat
 
 def _renumbered(tables: Tables) -> Tables:
     """Edges are numbered by their row, and nodes know their piece of the network anew."""
-    ids = tables.nodes["node"].to_numpy()
-    order = np.argsort(ids, kind="stable")
     edges = tables.edges.assign(edge=np.arange(len(tables.edges)))
-    index = {end: order[np.searchsorted(ids, edges[end].to_numpy(), sorter=order)] for end in ("u", "v")}
+    index = restored.ends(tables.nodes, edges)
     asked = edges[["length_m", "seconds_forward", "seconds_backward"]].assign(u_index=index["u"], v_index=index["v"])
-    component, _, _ = network.components(len(ids), pd.DataFrame(asked))
+    component, _, _ = network.components(len(tables.nodes), pd.DataFrame(asked))
     return Tables(tables.nodes.assign(component=component), edges, tables.links)
 
 

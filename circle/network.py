@@ -79,6 +79,7 @@ class Network:
             "name",
             "midway",
             "raised",
+            "mapped",
         ]
         return gpd.GeoDataFrame(self.edges[columns], geometry=lines, crs="EPSG:4326")
 
@@ -189,7 +190,7 @@ def build(
     lines = shapely.linestrings(x, y, indices=np.repeat(np.arange(len(edges)), points))
     edges["access"] = passages.settled(edges, len(nodes), lines, walls, plane, findings)
     net = _joined(Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=plane), stops, walker, findings)
-    _islands(net.edges, findings)
+    tell_islands(net.edges, findings)
     return net
 
 
@@ -220,6 +221,7 @@ def _edges(ways: pd.DataFrame, of_way: Ints, length: Floats, walker: rules.Walke
         {
             "edge": np.arange(len(of_way)),
             **columns,
+            "mapped": columns["access"],
             "midway": stepped_on[classes.codes][of_way] if len(stepped_on) else np.ones(len(of_way), dtype=bool),
             "length_m": length,
             "seconds_forward": np.where(ways["forward"].to_numpy(dtype=bool)[of_way], taken, np.inf),
@@ -257,7 +259,7 @@ def components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.
     return rank[label], rank[label[u]], island[label[u]] & open_  # what nobody walks is no island
 
 
-def _islands(edges: pd.DataFrame, findings: Findings) -> None:
+def tell_islands(edges: pd.DataFrame, findings: Findings) -> None:
     """Every piece that is not joined to the rest is a finding, named after one of its ways; most are mapping errors."""
     pieces = edges[edges["island"]].groupby("component").agg(way=("way", "min"), metres=("length_m", "sum"))
     of_way = pieces.groupby("way")["metres"].agg(["sum", "size"])  # a way with nodes missing may leave several pieces

@@ -46,6 +46,11 @@ def own_node(nodes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(is_side(nodes), np.round((-COPIES - nodes) / SIDES).astype(np.int64), nodes)
 
 
+def side_names(gate: int, found: list[int]) -> dict[int, int]:
+    """Numbers of the nodes that the sides of a gate become."""
+    return {side: -COPIES - gate * SIDES - place - 1 for place, side in enumerate(sorted(set(found)))}
+
+
 def gate_nodes(gates: gpd.GeoDataFrame) -> NDArray[np.int64]:
     """OSM node of each gate."""
     return np.asarray([int(str(gate).partition("/")[2]) for gate in gates["gate"]], dtype=np.int64)
@@ -74,7 +79,7 @@ def split(
     count = ways["count"].to_numpy()
     of_way = np.repeat(np.arange(len(ways)), count)
     lon, lat = vertices["lon"].to_numpy(), vertices["lat"].to_numpy()
-    walls = _walls_at(shut, barriers)
+    walls = walls_at(shut, barriers)
     renamed, opened = (
         node.copy(),
         np.zeros(len(node), dtype=np.int64),
@@ -85,15 +90,15 @@ def split(
         arms = [(row, way) for row in mine for way in (-1, 1) if 0 <= row + way < len(node) and of_way[row + way] == of_way[row]]
         if len(arms) < 2:
             continue
-        sides = _sides(arms, (lon, lat), walls.get(int(gate), []))
-        if sides is None:
+        found = sides(arms, (lon, lat), walls.get(int(gate), []))
+        if found is None:
             findings.add("network.gate_at_junction", f"node/{gate}", f"{len(arms)} ways meet in a gate that is closed to some")
             continue
-        if len(set(sides)) < 2:
+        if len(set(found)) < 2:
             continue
-        names = {side: -COPIES - int(gate) * SIDES - place - 1 for place, side in enumerate(sorted(set(sides)))}
-        before = {row: names[side] for (row, way), side in zip(arms, sides, strict=True) if way < 0}
-        after = {row: names[side] for (row, way), side in zip(arms, sides, strict=True) if way > 0}
+        names = side_names(int(gate), found)
+        before = {row: names[side] for (row, way), side in zip(arms, found, strict=True) if way < 0}
+        after = {row: names[side] for (row, way), side in zip(arms, found, strict=True) if way > 0}
         for row in mine:
             renamed[row] = before.get(row, after.get(row, gate))
             if row in before and row in after and before[row] != after[row]:
@@ -103,7 +108,7 @@ def split(
     return _cut(ways, vertices.assign(node=renamed), of_way, opened, joints)
 
 
-def _walls_at(gates: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame) -> dict[int, list[tuple[float, float]]]:
+def walls_at(gates: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame) -> dict[int, list[tuple[float, float]]]:
     """Directions (degrees east and north) in which walls leave each gate that is a corner of theirs."""
     walls = barriers.geometry.to_numpy()[barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()]
     spots = gates.geometry.to_numpy()
@@ -122,7 +127,7 @@ def _walls_at(gates: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame) -> dict[int, 
     return out
 
 
-def _sides(arms: list[tuple[int, int]], degrees: tuple[Floats, Floats], walls: list[tuple[float, float]]) -> list[int] | None:
+def sides(arms: list[tuple[int, int]], degrees: tuple[Floats, Floats], walls: list[tuple[float, float]]) -> list[int] | None:
     """Side of the gate that each arm of a way lies on; None where nobody can say."""
     lon, lat = degrees
     scale = float(np.cos(np.radians(lat[arms[0][0]])))

@@ -31,7 +31,7 @@ from circle.clock import Clock, Say
 from circle.errors import Findings, PlaceError
 from circle.projection import Plane
 from circle.scenario import Scenario, without_services
-from circle.standards import Standard
+from circle.standards import Limit, Standard
 
 SOURCE = "scenario"
 WORSE_MIN = 1e-9  # minutes; sums of the same seconds in another order differ by less
@@ -72,16 +72,17 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     fitting, idle = without_services(scenario, asked)
     plane = restored.plane(state.summary["extent"])
     facilities, touched, gone, fresh = _facilities(state.tables["facilities"], fitting, _outlines(state.tables["buildings"], fitting))
-    net = edits.Tables(state.tables["nodes"], state.tables["edges"], state.tables["links"])
     with clock.stage("network"):
+        told, odd = dict(state.tables), Findings()
         if fitting.changes_network:
-            net = edits.edited(net, fitting, plane, state.record["walker"], state.tables.get("gates"))
-            touched = set(asked)
+            changed, odd = edits.edited(state.tables, fitting, plane, state.record["walker"])
+            told, touched = {**told, **changed}, set(asked)
+        net = edits.Tables(told["nodes"], told["edges"], told["links"])
     services = [limit for limit in standard.services if limit.service in touched]
     with clock.stage("linkage"):
         inside = {station.id: station.building for station in fitting.stations if station.building}
         links = _links(net, facilities, (gone, fresh), (plane, inside), state.tables)
-    findings = Findings()
+    findings = Findings(list(odd.items))
     findings.extend("scenario.idle", idle)
     tied = set(links.loc[(links["kind"] == "facility"), "id"].unique())
     findings.extend("linkage.unlinked", [one for one in fresh if one not in tied], "a facility")
@@ -95,6 +96,8 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
         base = buildings.drop(columns=["verdict", "gaps", *made])
         buildings = judging.judged(base, columns, standard)
     worse = _worse(state.tables["buildings"], buildings, asked) if scenario.only_adds else []
+    if scenario.opened:  # who was led through a wall, because all gates were shut, is led through the gate that opens
+        worse = sorted(set(worse) - _doubted(state.tables, asked))
     findings.extend("scenario.worse", worse)
     with clock.stage("gaps"):
         zones = state.tables["zones"]
@@ -103,13 +106,12 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
         place = zones.loc[zones["layer"] == "place"].geometry.iloc[0]
         zones = gaps.coverage(buildings, named, place, standard)
     with clock.stage("check"):
-        told = referee.Tables(buildings, facilities, net.edges, links)
-        names = tuple(limit.service for limit in services)
-        speed = float(state.record["walker"]["speed_m_per_s"])
-        checked = referee.check(told, names, speed, sample=-(-int(rules.settings("check")["sample"]) // CHECKED), seed=SEED)
-    table = _findings(state.tables["findings"], findings, touched, gone)
+        checked = _checked(referee.Tables(buildings, facilities, net.edges, links), services, state.record)
+    stale = {"network.island"} if fitting.changes_network else set()
+    stale |= {"network.enclosed"} if told.get("gates") is not state.tables.get("gates") else set()
+    table = _findings(state.tables["findings"], findings, (touched, gone, stale))
     tables = {
-        **state.tables, "buildings": buildings, "facilities": facilities, "nodes": net.nodes, "edges": net.edges, "links": links,
+        **told, "buildings": buildings, "facilities": facilities, "nodes": net.nodes, "edges": net.edges, "links": links,
         "zones": zones, "findings": table,
     }  # fmt: skip
     record = {
@@ -119,11 +121,23 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
         "check": {"sample": checked.sample, "worst_difference_s": checked.worst_difference_s},
         "seconds": clock.seconds,
     }
-    layers = [str(column).removeprefix("zone_") for column in buildings if str(column).startswith("zone_")]
-    for name in ("buildings", "facilities", "nodes", "edges", "links", "zones", "findings"):
-        if tables[name] is not state.tables[name]:
-            schema.check(tables[name], name, asked, layers)
+    _declared(tables, state.tables, asked)
     return State(tables, _summary(state.summary, tables, standard), record)
+
+
+def _checked(tables: referee.Tables, services: list[Limit], record: Mapping[str, Any]) -> referee.Check:
+    """A part of the sample that a run checks: the run itself was checked whole."""
+    names = tuple(limit.service for limit in services)
+    sample = -(-int(rules.settings("check")["sample"]) // CHECKED)
+    return referee.check(tables, names, float(record["walker"]["speed_m_per_s"]), sample=sample, seed=SEED)
+
+
+def _declared(tables: Mapping[str, Any], before: Mapping[str, Any], services: list[str]) -> None:
+    """Tables that are not those of the run are held to their declared columns."""
+    layers = [str(column).removeprefix("zone_") for column in tables["buildings"] if str(column).startswith("zone_")]
+    for name in ("buildings", "facilities", "nodes", "edges", "links", "gates", "zones", "findings"):
+        if name in tables and tables[name] is not before[name]:
+            schema.check(tables[name], name, services, layers)
 
 
 def _outlines(buildings: gpd.GeoDataFrame, scenario: Scenario) -> dict[str, shapely.Geometry]:
@@ -299,11 +313,23 @@ def _worse(before: pd.DataFrame, after: pd.DataFrame, services: list[str]) -> li
     return [str(one) for one in before["building"].to_numpy()[longer]]
 
 
-def _findings(before: pd.DataFrame, more: Findings, touched: set[str], gone: set[str]) -> pd.DataFrame:
-    """Findings after the edits: what was said of services and facilities that changed is said anew."""
+def _doubted(tables: Mapping[str, Any], services: list[str]) -> set[str]:
+    """Buildings some walk of which rested on a leg through a wall, or on an island, of their own or of the facility."""
+    links, buildings = tables["links"], tables["buildings"]
+    odd = links["flag"].isin(["crossing", "island"])
+    facilities = set(links.loc[odd & (links["kind"] == "facility"), "id"].astype(str))
+    rows = buildings["building"].isin(links.loc[odd & (links["kind"] == "building"), "id"]).to_numpy()
+    for service in services:
+        rows = rows | buildings[f"facility_{service}"].astype(str).isin(facilities).to_numpy()
+    return set(buildings["building"].astype(str)[rows])
+
+
+def _findings(before: pd.DataFrame, more: Findings, changed: tuple[set[str], set[str], set[str]]) -> pd.DataFrame:
+    """Findings after the edits: what was said of services and facilities that changed, and under codes that are told anew, is said anew."""
+    touched, gone, codes = changed
     code, detail, identity = (before[name].astype(str) for name in ("code", "detail", "id"))
     stale = (code == "sources.no_facility") & detail.isin(touched)
-    stale |= (code == "linkage.unlinked") & identity.isin(gone)
+    stale |= ((code == "linkage.unlinked") & identity.isin(gone)) | code.isin(codes)
     kept = Findings()
     for row in before[~stale].itertuples(index=False):
         kept.add(str(row.code), str(row.id), str(row.detail))

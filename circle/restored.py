@@ -38,14 +38,19 @@ def on_plane(shapes: Shapes, on: Plane) -> Shapes:
     return np.asarray(shapely.set_coordinates(shapes.copy(), np.column_stack([x, y])))
 
 
+def ends(nodes: gpd.GeoDataFrame, edges: gpd.GeoDataFrame) -> dict[str, Ints]:
+    """Rows of the nodes that edges begin (`u`) and end (`v`) at."""
+    ids = nodes["node"].to_numpy()
+    order = np.argsort(ids, kind="stable")
+    return {end: order[np.searchsorted(ids, edges[end].to_numpy(), sorter=order)] for end in ("u", "v")}
+
+
 def network(nodes: gpd.GeoDataFrame, edges: gpd.GeoDataFrame, on: Plane, rows: Ints | None = None) -> Network:
     """The saved network as linkage and sight want it: `u_index`, `v_index`, `component`, `island` beside what was saved.
 
     `rows`: only these edges, in this order, numbered anew; islands are those of the whole network.
     """
-    ids = nodes["node"].to_numpy()
-    order = np.argsort(ids, kind="stable")
-    index = {end: order[np.searchsorted(ids, edges[end].to_numpy(), sorter=order)] for end in ("u", "v")}
+    index = ends(nodes, edges)
     component = nodes["component"].to_numpy()[index["u"]]
     open_ = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
     metres = np.bincount(component, weights=np.where(open_, edges["length_m"].to_numpy(), 0.0))

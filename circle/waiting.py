@@ -22,6 +22,7 @@ Bools = NDArray[np.bool_]
 
 ROADS = ("service", "residential", "busway", "tertiary", "secondary", "primary", "trunk")  # the later, the bigger
 CLASS = "waiting"
+SIDES_BELOW = -(10**15) // 2  # numbers below are sides of gates (`passages.is_side`)
 
 
 def insert(nodes: pd.DataFrame, edges: pd.DataFrame, stops: pd.DataFrame, walker: rules.Walker) -> tuple[pd.DataFrame, pd.DataFrame, Ints]:
@@ -49,7 +50,8 @@ def insert(nodes: pd.DataFrame, edges: pd.DataFrame, stops: pd.DataFrame, walker
     # the edges of one elevator shaft share a node, so that riding on past a floor costs nothing
     key = np.where(shaft, -1 - node, end)
     _, first, new = np.unique(key, return_index=True, return_inverse=True)
-    lowest = min(int(nodes["node"].min()), 0)
+    ids = nodes["node"].to_numpy()
+    lowest = min(int(ids[ids > SIDES_BELOW].min(initial=0)), 0)  # not among the sides of closed gates: those numbers say whose they are
     fresh = nodes.iloc[node[first]].assign(node=lowest - 1 - np.arange(len(first)))
     row = len(nodes) + new
     edge, at_v = end // 2, end % 2 == 1
@@ -73,7 +75,7 @@ def insert(nodes: pd.DataFrame, edges: pd.DataFrame, stops: pd.DataFrame, walker
         midway=False,
     )
     more["class"] = CLASS
-    words = {"class": "category", "name": "category", "access": edges["access"].dtype}
+    words = {"class": "category", "name": "category", "access": edges["access"].dtype, "mapped": edges["mapped"].dtype}
     plain = dict.fromkeys(words, object)
     whole = pd.concat([edges.assign(**ends).astype(plain), more.astype(plain)], ignore_index=True).astype(words)
     return pd.concat([nodes, fresh], ignore_index=True), whole, node[first]
