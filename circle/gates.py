@@ -177,7 +177,7 @@ def _tied_anew(tables: Mapping[str, Any], net: network.Network, changed: Ints, p
     mine, theirs = linkage.link(starts, net), linkage.link(ends, net, every=True)
     tested = np.ones(len(mine), dtype=bool)
     if things is not None:
-        mine, tested = sight.look(starts, mine, net, things, rows).saved()
+        mine, tested = sight.look(starts, mine, net, things, rows).whole()
         own = pd.Index(ids).get_indexer(offers[goals]).astype(np.intp)
         theirs = sight.look(ends, theirs, net, things, own, every=True).saved()[0]
     fresh = linkage.table([("building", mine, ids[rows].tolist()), ("facility", theirs, offers[goals].tolist())], net)

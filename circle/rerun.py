@@ -96,8 +96,8 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
         base = buildings.drop(columns=["verdict", "gaps", *made])
         buildings = judging.judged(base, columns, standard)
     worse = _worse(state.tables["buildings"], buildings, asked) if scenario.only_adds else []
-    if scenario.opened:  # who was led through a wall, because all gates were shut, is led through the gate that opens
-        worse = sorted(set(worse) - _doubted(state.tables, asked))
+    if scenario.opened:
+        worse = sorted(set(worse) - _otherwise(state.tables, net, links, asked))
     findings.extend("scenario.worse", worse)
     with clock.stage("gaps"):
         zones = state.tables["zones"]
@@ -313,14 +313,22 @@ def _worse(before: pd.DataFrame, after: pd.DataFrame, services: list[str]) -> li
     return [str(one) for one in before["building"].to_numpy()[longer]]
 
 
-def _doubted(tables: Mapping[str, Any], services: list[str]) -> set[str]:
-    """Buildings some walk of which rested on a leg through a wall, or on an island, of their own or of the facility."""
-    links, buildings = tables["links"], tables["buildings"]
-    odd = links["flag"].isin(["crossing", "island"])
-    facilities = set(links.loc[odd & (links["kind"] == "facility"), "id"].astype(str))
-    rows = buildings["building"].isin(links.loc[odd & (links["kind"] == "building"), "id"]).to_numpy()
+def _otherwise(tables: Mapping[str, Any], net: edits.Tables, after: pd.DataFrame, services: list[str]) -> set[str]:
+    """Buildings whose walk an opened gate may lengthen and be right, because the walk before was led where nobody walks now.
+
+    Where every gate was shut, a leg led through the wall, and it no longer does. And where ways that were the residents' own are
+    everybody's now, a private way that they went on to, or came by, is a through-way, which it may not be.
+    """
+    buildings, before = tables["buildings"], tables["links"]
+    odd = set(before.loc[before["flag"].isin(["crossing", "island"]), "id"].astype(str))
+    whose = [
+        frozenset(zip(links["id"].astype(str), edges["access"].astype(str).to_numpy()[links["edge"].to_numpy()], strict=True))
+        for links, edges in ((before, tables["edges"]), (after, net.edges))
+    ]
+    odd |= {one for one, _ in whose[0] ^ whose[1]}
+    rows = buildings["building"].astype(str).isin(odd).to_numpy()
     for service in services:
-        rows = rows | buildings[f"facility_{service}"].astype(str).isin(facilities).to_numpy()
+        rows = rows | buildings[f"facility_{service}"].astype(str).isin(odd).to_numpy()
     return set(buildings["building"].astype(str)[rows])
 
 

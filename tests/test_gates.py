@@ -54,7 +54,7 @@ def run(tmp_path_factory):
     return lambda town: circle.run(town.write(folder / f"{next(number)}.osm"))
 
 
-@settings(max_examples=14, deadline=None, phases=[Phase.generate])
+@settings(max_examples=6, deadline=None, phases=[Phase.generate])
 @given(
     was=st.tuples(*[st.sampled_from(WORDS)] * 3),
     now=st.tuples(*[st.sampled_from(("all", "nobody", None))] * 3),

@@ -198,7 +198,7 @@ def test_a_gate_that_closes_lets_nobody_through(tmp_path):
     assert np.isfinite(reopened.buildings["minutes_shop"]).all()
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     spots=st.lists(st.tuples(st.integers(0, 600), st.integers(0, 400), st.sampled_from(sorted(OFFERS))), max_size=3),
     passages=st.lists(st.tuples(st.integers(0, 600), st.integers(0, 400), st.integers(0, 600), st.integers(0, 400)), max_size=2),
@@ -300,7 +300,10 @@ def test_a_gate_that_is_shut_to_all_cannot_be_shut_again_and_one_for_residents_c
     longer = 0
     for gate in passage.index[passage == "residents"]:
         after = base.with_scenario(Scenario(closed=(gate,)))
-        apart = [after.buildings[f"minutes_{service}"] - base.buildings[f"minutes_{service}"] for service in ("shop", "clinic")]
+        # where nobody comes in any more, the map is doubted: a leg that leads through the wall is taken, and flagged
+        through = after.links.loc[after.links["flag"] == "crossing", "id"].astype(str)
+        true = ~after.buildings["building"].isin(through)
+        apart = [(after.buildings[f"minutes_{service}"] - base.buildings[f"minutes_{service}"])[true] for service in ("shop", "clinic")]
         assert all((each.fillna(0) > -1e-9).all() for each in apart)
         longer += any((each > 0.1).any() for each in apart)
     assert longer

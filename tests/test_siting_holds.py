@@ -60,7 +60,7 @@ def test_a_plot_stands_where_it_is_nearest_to_a_path():
 spots = st.lists(st.tuples(st.integers(3, 397), st.integers(3, 297)), min_size=2, max_size=5, unique=True)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(walls=st.lists(lines, min_size=1, max_size=5), places=spots, model=st.sampled_from(["mclp", "p-median"]))
 def test_what_the_model_says_is_what_the_run_afterwards_says(walls, places, model):
     town = blocks(walls, [])
