@@ -194,3 +194,31 @@ def test_the_list_in_a_browser(run, tmp_path):
         bad.locator("a.open").click()
         bad.wait_for_selector("html[data-ready] #stage", state="attached")
         visits.close()
+
+
+def test_in_a_notebook_the_map_shows_the_town_even_where_its_frame_gets_its_size_late(run, tmp_path):
+    import browser
+
+    if browser.CHROMIUM is None:
+        pytest.skip("no Chromium here: set CIRCLE_CHROMIUM to try the page in a browser")
+    shown = circle.open(run).map()._repr_html_()
+    late = f'<div id="cell" style="width:860px;display:none">{shown}</div>'
+    scales = []
+    for name, body in {"at_once": late.replace("display:none", ""), "late": late}.items():
+        (tmp_path / f"{name}.html").write_text(
+            f"<!DOCTYPE html><meta charset='utf-8'><html data-ready='yes'><body>{body}", encoding="utf-8"
+        )
+    with browser.chromium() as chromium:
+        visits = browser.Visits(chromium)
+        for name in ("at_once", "late"):
+            tab = visits.open(tmp_path / f"{name}.html")
+            frame = tab.frames[1]
+            frame.wait_for_function("window.circle !== undefined", polling=100)  # a frame that is not shown draws nothing, and never ends
+            tab.evaluate("document.getElementById('cell').style.display = 'block'")
+            frame.wait_for_selector("html[data-ready]", state="attached", timeout=30_000)
+            frame.wait_for_function("document.querySelector('#stage').clientHeight > 300")
+            frame.wait_for_timeout(300)
+            scales.append(frame.locator(".leaflet-control-scale-line").inner_text())
+        visits.close()
+    assert scales[0] == scales[1]
+    assert scales[0].endswith("00 m")

@@ -142,7 +142,7 @@ def shares(table: pd.DataFrame) -> Chart:
         axes.barh(y + shift, np.nan_to_num(values), 0.36, color=colour, label=_both(zh, en))
         for at, value in zip(y + shift, values, strict=True):
             axes.text(np.nan_to_num(value) + 1, at, "—" if np.isnan(value) else f"{value:.1f} %", va="center", fontsize=8.5)
-    limits = [f" ≤ {value:g} min" if value == value else "" for value in table["limit_min"]]  # noqa: PLR0124 - NaN: all services
+    limits = [f" ≤ {value:.3g} min" if value == value else "" for value in table["limit_min"]]  # noqa: PLR0124 - NaN: all services
     axes.set_yticks(y, [_both(str(zh), str(en)) + limit for zh, en, limit in zip(table["zh"], table["en"], limits, strict=True)])
     axes.set(xlim=(0, 112), xticks=range(0, 101, 25), xlabel=_both("达标率，%", "in time, %"))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
@@ -176,13 +176,13 @@ def minutes(run: Drawn) -> Chart:
     for axes, limit in zip(plots, limits, strict=True):
         walk = homes[f"minutes_{limit.service}"].to_numpy(float)
         there = np.isfinite(walk)
-        far = max(3 * limit.limit_min, float(np.quantile(walk[there], 0.98)) if there.any() else 0.0)
+        far = limit.limit_min * np.clip(np.quantile(walk[there], 0.98) / limit.limit_min if there.any() else 0.0, 3, 8)
         step = limit.limit_min / max(1, round(limit.limit_min * BINS / far))  # the limit lies between two bars
         edges = np.arange(0, far + step, step)
         heights, _ = np.histogram(np.minimum(walk[there], edges[-1] - step / 2), bins=edges, weights=weight[there])
         axes.bar(edges[:-1], heights, step * 0.92, align="edge", color=np.where(edges[:-1] < limit.limit_min - 1e-9, IN_TIME, LATE))
         axes.axvline(limit.limit_min, color="#111111", linewidth=1.2)
-        told = [_both(limit.label.zh, limit.label.en), f"≤ {limit.limit_min:g} min"]
+        told = [_both(limit.label.zh, limit.label.en), f"≤ {limit.limit_min:.3g} min"]
         lost = weight[~there].sum()
         told += [f"{_both('无路可达', 'no way')}: {lost:,.0f}"] if lost else []
         axes.set_title("   ".join(told), loc="left", fontsize=9, pad=3)
@@ -305,7 +305,7 @@ def _wide(run: Drawn) -> float:
     """How many times wider than high the buildings lie; never a strip."""
     west, south, east, north = run.buildings.total_bounds
     ratio = (east - west) * np.cos(np.radians((south + north) / 2)) / max(north - south, 1e-9)
-    return float(np.clip(ratio, 0.6, 2.5))
+    return float(np.clip(ratio, 0.9, 2.5))
 
 
 def _legend(figure: Figure, service: str | None) -> None:

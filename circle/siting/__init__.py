@@ -9,7 +9,7 @@ Never: measures another walk than `access` does.
     plan.stations, plan.proof["proven"], plan.save("out/kuangshan/plan")
 """
 
-from circle.siting.candidates import Candidates, along, in_buildings, read, tied
+from circle.siting.candidates import Candidates, along, in_buildings, read, rule, tied
 from circle.siting.demand import Who
 from circle.siting.ground import Ground
 from circle.siting.models import MODELS, Means, solve
@@ -36,6 +36,7 @@ __all__ = [
     "passages_near",
     "propose",
     "read",
+    "rule",
     "solve",
     "tied",
 ]

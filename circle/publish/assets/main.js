@@ -262,6 +262,11 @@ function nameZones(zones, details) {
   }
 }
 
+function seen() {
+  const { x, y } = place.map.getSize();
+  return Math.min(x, y) > 60;
+}
+
 function openMap() {
   const { map, model } = place;
   const circumference = 40075016.686;
@@ -272,6 +277,8 @@ function openMap() {
   const wanted = readAddress();
   if (wanted.view) map.setView(...wanted.view, { animate: false });
   else showMost();
+  // a frame in a notebook may get its size later than its page
+  place.unseen = !wanted.view && !seen();
   place.layers = makeLayers(place);
   place.layers.all.forEach((layer) => layer.addTo(map));
   return wanted;
@@ -311,7 +318,13 @@ function listen() {
     document.documentElement.dataset.scheme = event.matches ? "dark" : "light";
     place.layers.all.forEach((layer) => layer.repaint());
   });
-  new ResizeObserver(() => map.invalidateSize({ animate: false })).observe(map.getContainer());
+  new ResizeObserver(() => {
+    map.invalidateSize({ animate: false });
+    if (place.unseen && seen()) {
+      place.unseen = false;
+      showMost();
+    }
+  }).observe(map.getContainer());
 }
 
 function applyAddress(wanted) {
