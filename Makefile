@@ -6,13 +6,14 @@ STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: maps screenshots help demo test lint types layers pytest browser format wheel pins clean
+.PHONY: maps notebooks screenshots help demo test lint types layers pytest browser format wheel pins clean
 
 help:
 	@echo "make demo     the main job on the small synthetic town that comes along; prints where its map lies"
 	@echo "make test     everything that must hold: style, types, layers, tests"
 	@echo "make format   bring the code into the house style"
 	@echo "make maps     the published page of the small town and the page that lists the maps, in maps/"
+	@echo "make notebooks  take the outputs out of the notebooks, as they are stored"
 	@echo "make screenshots  the pictures of the README anew; those of real places where CIRCLE_TEST_DATA names their extracts"
 	@echo "make wheel    build the wheel and the source archive into dist/"
 	@echo "make pins     the newest versions of everything into constraints.txt"
@@ -43,6 +44,9 @@ browser:
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+notebooks: $(STAMP)
+	@$(BIN)/python notebooks/strip.py
 
 maps: $(STAMP)
 	@$(BIN)/python maps/make.py

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import runpy
 
 import pytest
 
@@ -11,6 +13,7 @@ pytest.importorskip("nbclient", reason="no nbclient here: pip install 'circle[no
 
 import notebooks
 
+stripped = runpy.run_path(str(notebooks.FOLDER / "strip.py"))["stripped"]
 CHINESE, LATIN = re.compile("[一-鿿]"), re.compile("[A-Za-z]{2}")
 
 
@@ -21,10 +24,8 @@ def test_there_are_five_in_order():
 @pytest.mark.parametrize("path", notebooks.PATHS, ids=lambda path: path.stem)
 class TestStored:
     def test_no_output_is_stored(self, path):
-        book = notebooks.read(path)
-        assert [cell["outputs"] for cell in notebooks.code(book) if cell["outputs"]] == []
-        assert {cell["execution_count"] for cell in notebooks.code(book)} == {None}
-        assert set(book["metadata"]) == {"kernelspec", "language_info"}
+        text = path.read_text(encoding="utf-8")
+        assert text == stripped(text), f"{path.name} is not stored as it should be: run `make notebooks`"
 
     def test_no_function_is_defined(self, path):
         """What a notebook needs is part of circle."""
@@ -42,6 +43,15 @@ class TestStored:
 
     def test_nothing_of_one_machine(self, path):
         assert not re.search(r"/(home|root|work|tmp|Users)/", path.read_text(encoding="utf-8"))
+
+
+def test_stripping_takes_away_what_a_run_leaves():
+    text = notebooks.PATHS[0].read_text(encoding="utf-8")
+    book = json.loads(text)
+    cell = next(cell for cell in book["cells"] if cell["cell_type"] == "code")
+    cell |= {"execution_count": 3, "outputs": [{"output_type": "stream", "name": "stdout", "text": ["x"]}], "metadata": {"trusted": True}}
+    book["metadata"]["language_info"]["version"] = "3.12.1"
+    assert stripped(json.dumps(book)) == text
 
 
 def test_numbers_in_prose_are_found_where_they_stand():

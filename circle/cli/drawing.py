@@ -1,6 +1,6 @@
 """`circle map`: a saved run, drawn again.
 
-Takes: a run's folder.   Gives: its page, workbook and layers anew.
+Takes: a run's folder.   Gives: its page, workbook and layers anew, a poster, tiles.
 Never: computes a minute.
 """
 
@@ -17,6 +17,7 @@ from circle.cli.talk import progress, tell
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("map", epilog="Example:  circle map out/place")(draw_map)
+    app.command("tiles", epilog="Example:  circle tiles out/place -o tiles")(draw_tiles)
     app.command(
         "poster", epilog="Examples:  circle poster out/place -o plan.pdf   ·   circle poster out/place -o plan.pdf --paper A4 --portrait"
     )(draw_poster)
@@ -53,3 +54,17 @@ def draw_poster(
         say("page", None)
         drawn = poster.build(folder, out, paper=paper, portrait=portrait, font=font)
     tell(f"poster 挂图: {drawn}")
+
+
+def draw_tiles(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run. 运行结果文件夹", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write the .pmtiles files into. 输出文件夹")] = Path("tiles"),
+) -> None:
+    """Write buildings, facilities and zones as PMTiles, for a web map of your own. 导出 PMTiles 矢量瓦片。"""
+    from circle.publish import tiles
+
+    with progress() as say:
+        say("layers", None)
+        drawn = tiles.write(folder, out)
+    for path in drawn:
+        tell(f"tiles 瓦片: {path}")

@@ -121,9 +121,9 @@ def _of(rows: gpd.GeoDataFrame, geometry: Geometry) -> gpd.GeoDataFrame:
 
 def _write_layer(path: Path, layer: _Layer, description: str) -> None:
     shapes = _multi(layer.rows.geometry.to_numpy(), layer.geometry)
-    plain = gpd.GeoDataFrame(_plain(pd.DataFrame(layer.rows.drop(columns=layer.rows.geometry.name))), geometry=shapes, crs=4326)
+    rows = gpd.GeoDataFrame(plain(pd.DataFrame(layer.rows.drop(columns=layer.rows.geometry.name))), geometry=shapes, crs=4326)
     pyogrio.write_dataframe(
-        plain,
+        rows,
         path,
         layer=layer.name,
         driver="GPKG",
@@ -146,7 +146,7 @@ def _multi(shapes: np.ndarray[tuple[int], np.dtype[np.object_]], geometry: Geome
     return found
 
 
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
+def plain(table: pd.DataFrame) -> pd.DataFrame:
     """Give the columns as a GIS wants them: text cleaned, categories as text, infinity as NULL."""
     columns = {}
     for name, column in table.items():
