@@ -16,23 +16,31 @@ from circle.cli.talk import progress, tell
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("map", epilog="Example:  circle map out/place")(draw_map)
+    app.command("map", epilog="Examples:  circle map out/place   ·   circle map out/place --basemap tianditu --basemap-key KEY")(draw_map)
     app.command("tiles", epilog="Example:  circle tiles out/place -o tiles")(draw_tiles)
     app.command(
         "poster", epilog="Examples:  circle poster out/place -o plan.pdf   ·   circle poster out/place -o plan.pdf --paper A4 --portrait"
     )(draw_poster)
 
 
-def draw_map(folder: Annotated[Path, typer.Argument(help="Folder of a run. 运行结果文件夹", show_default=False)]) -> None:
+def draw_map(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run. 运行结果文件夹", show_default=False)],
+    basemap: Annotated[
+        str, typer.Option(help="An online map that readers may turn on: osm, tianditu, amap. Default: none. 在线底图", show_default=False)
+    ] = "",
+    basemap_key: Annotated[str, typer.Option(help="Your own key for it, where it needs one. 底图密钥", show_default=False)] = "",
+) -> None:
     """Draw map, workbook and layers of a saved run again. 重新绘制已保存的结果。"""
-    from circle import districts
+    from circle import backdrop, districts
     from circle.folder import read_record
     from circle.publish import layers, workbook
+    from circle.publish.basemap import basemap as named
 
+    under = named(basemap, basemap_key) if basemap or basemap_key else None
     read_record(folder, "run")
     with progress() as say:
         say("page", None)
-        drawn = districts.publish(folder)
+        drawn = districts.publish(folder) if under is None else backdrop.draw(folder, under)
         say("workbook", None)
         workbook.write(folder)
         say("layers", None)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import os
 import tomllib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,13 @@ from xstatic.pkg import leaflet
 
 from circle.errors import OutputError
 from circle.publish import blocks, graph, pack, skeleton
+from circle.publish.basemap import Basemap
 from circle.publish.made import Made
 
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 SCRIPTS = (
-    *("decode", "model", "shares", "graph", "ties", "whatif", "route", "symbols", "paint", "layers", "dom"),
+    *("decode", "model", "shares", "graph", "ties", "whatif", "route", "symbols", "paint", "layers", "basemap", "dom"),
     *("panel", "list", "card", "print", "edits", "plan", "main"),
 )
 
@@ -65,7 +67,7 @@ def texts() -> dict[str, dict[str, dict[str, str]]]:
         return tomllib.load(file)
 
 
-def shown(saved: blocks.Saved, other: blocks.Saved | None) -> dict[str, Any]:
+def shown(saved: blocks.Saved, other: blocks.Saved | None, under: Basemap | None = None) -> dict[str, Any]:
     """Pick what the page shows of the records. Timings stay behind: they would change its bytes from run to run."""
     run, summary = saved.run, saved.summary
     inputs = [{key: given.get(key) for key in ("file", "bytes", "sha256", "data_date", "synthetic")} for given in run.get("inputs", [])]
@@ -83,6 +85,7 @@ def shown(saved: blocks.Saved, other: blocks.Saved | None) -> dict[str, Any]:
         "summary": {key: summary.get(key, {}) for key in ("counts", "shares", "verdicts", "reasons", "fragile", "findings")},
         "extent": summary.get("extent"),
         "district": run.get("district"),
+        "basemap": None if under is None else under.as_dict(),
         "before": None if other is None else {"name": _named(other), "shares": other.summary.get("shares", {}).get("all", {})},
     }
 
@@ -112,8 +115,10 @@ def centre(saved: blocks.Saved) -> tuple[float, float]:
     return round((south + north) / 2, 6), round((west + east) / 2, 6)
 
 
-def html(run_folder: Path, before: Path | None = None) -> str:
+def html(run_folder: Path, before: Path | None = None, basemap: Basemap | None = None) -> str:
     """Give the page of a saved run as text; with `before`, the folder of another run of the same place, it shows who gained and who lost.
+
+    `basemap`: an online map that its reader may turn on; the run's shapes must be in its system.
 
     Raises
     ------
@@ -126,7 +131,7 @@ def html(run_folder: Path, before: Path | None = None) -> str:
     script, style, body = own()
     walkable = graph.available(saved)
     packed = {
-        "meta": pack.block(plain(shown(saved, other))),
+        "meta": pack.block(plain(shown(saved, other, basemap))),
         "buildings": blocks.buildings(saved),
         "details": blocks.details(saved, legs=not walkable),
         "facilities": blocks.facilities(saved),
@@ -137,10 +142,11 @@ def html(run_folder: Path, before: Path | None = None) -> str:
     }
     scripts, styles = (leaflet_script, script), (leaflet_style, style)
     parts = skeleton.Parts(scripts=scripts, styles=styles, body=body, blocks=packed, made=Made.of(saved.run))
+    parts = parts if basemap is None else replace(parts, hosts=(basemap.host,))
     return skeleton.render(parts, centre(saved))
 
 
-def build(run_folder: Path, out: Path | None = None, before: Path | None = None) -> Path:
+def build(run_folder: Path, out: Path | None = None, before: Path | None = None, basemap: Basemap | None = None) -> Path:
     """Write the page of a saved run and return where it lies.
 
     Parameters
@@ -152,6 +158,8 @@ def build(run_folder: Path, out: Path | None = None, before: Path | None = None)
 
     before
         Folder of another run of the same place, to show gained, lost, same.
+    basemap
+        See `html`.
 
     Raises
     ------
@@ -161,7 +169,7 @@ def build(run_folder: Path, out: Path | None = None, before: Path | None = None)
         The folder is not that of a finished run.
     """
     target = Path(out) if out is not None else Path(run_folder) / "map.html"
-    page = html(run_folder, before)
+    page = html(run_folder, before, basemap)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         beside.write_text(page, encoding="utf-8", newline="\n")

@@ -24,18 +24,23 @@ from folium.template import Template
 from circle.publish.made import Made
 
 MAP_ID = "main"
+HOST = re.compile(r"https://[a-z0-9.-]+")
 BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the page is put together from: all of it our own, but for `blocks`, which is base64, and `made`: a version and digests."""
+    """What the page is put together from: all of it our own, but for `blocks` (base64), `made` (a version and digests) and `hosts`.
+
+    `hosts`: where pictures may come from besides the page itself.
+    """
 
     scripts: tuple[str, ...]
     styles: tuple[str, ...]
     body: str
     blocks: Mapping[str, str]
     made: Made = field(default_factory=Made)
+    hosts: tuple[str, ...] = ()
 
 
 class Raw(branca.element.Element):
@@ -101,7 +106,8 @@ class CircleFigure(branca.element.Figure):
         """What the browser lets this page do."""
         scripts = " ".join(_hash(script) for script in self.all_scripts())
         styles = " ".join(_hash(style) for style in self.parts.styles)
-        return f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src data: blob:; base-uri 'none'; form-action 'none'"
+        pictures = " ".join(["data: blob:", *self.parts.hosts])
+        return f"default-src 'none'; script-src {scripts}; style-src {styles}; img-src {pictures}; base-uri 'none'; form-action 'none'"
 
 
 def _hash(text: str) -> str:
@@ -135,6 +141,8 @@ def render(parts: Parts, centre: tuple[float, float]) -> str:
     for name, block in parts.blocks.items():
         if not (name.isidentifier() and BASE64.fullmatch(block)):
             raise ValueError(f"block {name!r} is not base64")
+    if not all(HOST.fullmatch(host) for host in parts.hosts):
+        raise ValueError("a host is more than https and a name")
     figure = CircleFigure(parts)
     map_ = CircleMap(
         location=[float(c) for c in centre],

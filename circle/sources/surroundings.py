@@ -133,7 +133,7 @@ def doors(shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     visit = points["tags"].map(lambda tags: rules.door(tags, facility=True)).to_numpy(dtype=bool)
     keep = home | visit
     return gpd.GeoDataFrame(
-        {"id": points["id"][keep], "home": home[keep], "visit": visit[keep]}, geometry=points.geometry[keep], crs=CRS
+        {"id": points["id"][keep].astype("str"), "home": home[keep], "visit": visit[keep]}, geometry=points.geometry[keep], crs=CRS
     ).reset_index(drop=True)
 
 

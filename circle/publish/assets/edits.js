@@ -6,7 +6,7 @@ const MOST_EDITS = 60;
 
 function spotAt(place, latlng, tie = tieSpot) {
   const at = rounded(latlng);
-  const [x, y] = toUnits(place, at);
+  const [x, y] = toUnits(place, toMap(place, at));
   return { lat: at.lat, lng: at.lng, x, y, ties: tie(place, x, y) };
 }
 

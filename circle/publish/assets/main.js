@@ -31,7 +31,7 @@ place.refresh = (aloud = false) => {
   });
 };
 
-place.middle = () => place.map.getCenter();
+place.middle = () => fromMap(place, place.map.getCenter());
 
 function reclassify() {
   place.classes = classify(place.model, place.theme, place.everything);
@@ -129,7 +129,7 @@ function renderControls() {
   const Whole = L.Control.extend({
     onAdd() {
       const button = h("button", { type: "button", class: "map-button", title: t("page.whole_label"), "aria-label": t("page.whole_label"), on: { click: showWhole } }, "⤢");
-      const box = h("div", { class: "leaflet-bar" }, button);
+      const box = h("div", { class: "leaflet-bar" }, button, place.meta.basemap ? basemapButton(place) : null);
       L.DomEvent.disableClickPropagation(box);
       return box;
     },
@@ -149,7 +149,7 @@ function renderControls() {
 }
 
 function credit() {
-  return h("p", { class: "credit" }, place.meta.synthetic ? `${t("page.synthetic")} · ` : "", h("a", { href: "https://www.openstreetmap.org/copyright", target: "_blank", rel: "noopener noreferrer" }, "© OpenStreetMap contributors"));
+  return h("p", { class: "credit" }, place.basemapOn ? `${place.meta.basemap.credit} · ` : "", place.meta.synthetic ? `${t("page.synthetic")} · ` : "", h("a", { href: "https://www.openstreetmap.org/copyright", target: "_blank", rel: "noopener noreferrer" }, "© OpenStreetMap contributors"));
 }
 
 function showWhole() {
@@ -178,7 +178,7 @@ function showMost() {
 // #zoom/latitude/longitude/theme/building/language/edits. What cannot be read is ignored; in a notebook's frame the address may not be written.
 function writeAddress() {
   if (!place.opened) return;
-  const centre = place.map.getCenter();
+  const centre = place.middle();
   const building = place.building >= 0 ? encodeURIComponent(idOf(place.model.details, place.building)) : "-";
   const theme = encodeURIComponent(themeName(place, place.theme));
   const edits = writeEdits(place.edits);
@@ -275,7 +275,7 @@ function openMap() {
   const { grid } = model.shapes;
   place.whole = Number.isFinite(grid.west) ? L.latLngBounds(toLatLng(place, grid.west, grid.south), toLatLng(place, grid.east, grid.north)) : null;
   const wanted = readAddress();
-  if (wanted.view) map.setView(...wanted.view, { animate: false });
+  if (wanted.view) map.setView(toMap(place, wanted.view[0]), wanted.view[1], { animate: false });
   else showMost();
   // a frame in a notebook may get its size later than its page
   place.unseen = !wanted.view && !seen();
@@ -289,7 +289,7 @@ function listen() {
   map.on("moveend", writeAddress);
   map.on("zoomend", () => showChosen(place, place.building));
   map.on("click", (event) => {
-    if (place.graph && planAt(place, event.latlng)) return;
+    if (place.graph && planAt(place, fromMap(place, event.latlng))) return;
     const found = hit(place, event.latlng);
     if (found.facility !== undefined) place.chooseFacility(found.facility);
     else place.choose(found.building);
@@ -328,7 +328,7 @@ function listen() {
 }
 
 function applyAddress(wanted) {
-  if (wanted.view) place.map.setView(...wanted.view, { animate: false });
+  if (wanted.view) place.map.setView(toMap(place, wanted.view[0]), wanted.view[1], { animate: false });
   if (wanted.lang && wanted.lang !== language) setLanguage(wanted.lang);
   if (place.graph && wanted.edits !== writeEdits(place.edits)) setEdits(place, readEdits(place, wanted.edits));
   const theme = readTheme(wanted.theme);

@@ -246,6 +246,7 @@ function renderMethod(place) {
     meta.synthetic ? h("p", { class: "warn" }, t("page.synthetic_long")) : null,
     h("p", {}, t("method.how")),
     h("p", {}, t("method.limits")),
+    isShifted(place) ? h("p", { class: "warn" }, t("basemap.shifted", { name: meta.basemap.credit })) : null,
     meta.district ? h("p", {}, t("atlas.cut", { n: whole(meta.district.margin_m) })) : null,
     place.background?.leftOut.length ? h("p", {}, t("method.left_out", { list: place.background.leftOut.map((name) => (words.way[name] ? t(`way.${name}`) : name)).join(dash()) })) : null,
     h(

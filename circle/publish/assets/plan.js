@@ -47,7 +47,7 @@ function addPassage(place, from, to) {
 // The gate nearest to a spot: closed, or opened again.
 function toggleGate(place, latlng) {
   const { graph } = place;
-  const [x, y] = toUnits(place, latlng);
+  const [x, y] = toUnits(place, toMap(place, latlng));
   let best = -1, least = (60 * place.unitsPerMetre) ** 2;
   for (let k = 0; k < graph.gates.n; k++) {
     const away = (graph.nodeX[graph.gates.node[k]] - x) ** 2 + (graph.nodeY[graph.gates.node[k]] - y) ** 2;
@@ -103,7 +103,10 @@ function planAt(place, latlng) {
 function planResult(place) {
   const now = sharesNow(place).all, { buildings, households } = place.before.all;
   const signed = (value) => `${value < 0 ? "−" : "+"}${whole(Math.abs(value))}`;
-  return t("plan.result", { buildings: signed(now.buildings.met - buildings.met), households: signed(Math.round(now.households.met - households.met)), share: percent(now.buildings), before: percent(buildings) });
+  // one service may gain much while those that keep every promise stay as many
+  const all = t("plan.result", { buildings: signed(now.buildings.met - buildings.met), households: signed(Math.round(now.households.met - households.met)), share: percent(now.buildings), before: percent(buildings) });
+  const each = place.model.services.filter((service) => gainOf(place, service.key)).map((service) => t("plan.result_service", { label: label(service.label), n: signed(gainOf(place, service.key)) }));
+  return each.length && place.model.services.length > 1 ? `${all}${language === "zh" ? "；" : "; "}${each.join(dash())}` : all;
 }
 
 // How many buildings keep a service's promise now that did not before, or the other way round.
@@ -175,18 +178,18 @@ function drawPlan(place) {
   edits.stations.forEach((station, k) => (dragged?.number === k ? null : stationMark(place, station, k).addTo(place.marks)));
   const spot = (at, className, radius) => L.circleMarker(at, { interactive: false, radius, className }).addTo(place.marks);
   edits.passages.forEach(({ ends }) => {
-    const line = ends.map((end) => L.latLng(end.lat, end.lng));
+    const line = ends.map((end) => toMap(place, [end.lat, end.lng]));
     L.polyline(line, { interactive: false, className: "passage-halo" }).addTo(place.marks);
     L.polyline(line, { interactive: false, className: "passage" }).addTo(place.marks);
   });
   edits.gates.forEach((gate) => spot(toLatLng(place, gate.x, gate.y), "gate-closed", 8));
-  if (plan.from) spot(plan.from, "passage-end", 6);
+  if (plan.from) spot(toMap(place, plan.from), "passage-end", 6);
 }
 
 function stationMark(place, station, k) {
   const face = h("span", { class: "station-face" }, String(k + 1));
   const icon = L.divIcon({ className: "station", html: face, iconSize: [34, 34], iconAnchor: [17, 17] });
-  const mark = L.marker([station.lat, station.lng], { icon, draggable: true, keyboard: false, autoPan: true });
+  const mark = L.marker(toMap(place, [station.lat, station.lng]), { icon, draggable: true, keyboard: false, autoPan: true });
   mark.number = k;
   let waiting = 0;
   mark.on("dragstart", () => {
@@ -197,12 +200,12 @@ function stationMark(place, station, k) {
     if (waiting) return;
     waiting = requestAnimationFrame(() => {
       waiting = 0;
-      if (place.plan.dragged === mark) moveStation(place, k, mark.getLatLng(), false);
+      if (place.plan.dragged === mark) moveStation(place, k, fromMap(place, mark.getLatLng()), false);
     });
   });
   mark.on("dragend", () => {
     place.plan.dragged = null;
-    moveStation(place, k, mark.getLatLng(), false);
+    moveStation(place, k, fromMap(place, mark.getLatLng()), false);
   });
   mark.on("add", () => {
     const element = mark.getElement();
@@ -219,7 +222,7 @@ function nudge(place, k, event) {
   const station = place.edits.stations[k];
   if (step) {
     const far = (event.shiftKey ? 5 : 1) * NUDGE_M * place.unitsPerMetre;
-    moveStation(place, k, toLatLng(place, station.x + step[0] * far, station.y + step[1] * far), true);
+    moveStation(place, k, fromMap(place, toLatLng(place, station.x + step[0] * far, station.y + step[1] * far)), true);
     [...document.querySelectorAll(".station")].find((mark) => mark.textContent === String(k + 1))?.focus();
   } else if (event.key === "Delete" || event.key === "Backspace") removeEdit(place, "stations", k);
   else return;

@@ -60,16 +60,20 @@ function zoneShares(place, layer) {
   return rows;
 }
 
-// Buildings per five-minute (or, for short limits, one-minute) band of a service, for the strip: [from, to, buildings, households].
+// Buildings per band of minutes of a service, for the strip: even steps up to one and a half times the limit, then up to where the last
+// colour begins, then all that is beyond.
 function bands(model, service) {
   const width = service.limit > 5 ? 5 : service.limit > 2 ? 1 : 0.5;
-  const count = 8;
-  const out = Array.from({ length: count }, (_, k) => ({ from: k * width, to: k === count - 1 ? Infinity : (k + 1) * width, buildings: 0, households: 0 }));
-  let none = { buildings: 0, households: 0 };
+  const edges = [];
+  for (let edge = 0; edge < RATIOS[2] * service.limit - 1e-9; edge += width) edges.push(edge);
+  const last = RATIOS[3] * service.limit;
+  edges.push(RATIOS[2] * service.limit, last, Infinity);
+  const out = edges.slice(1).map((to, k) => ({ from: edges[k], to, buildings: 0, households: 0 }));
+  const none = { buildings: 0, households: 0 };
   for (let i = 0; i < model.n; i++) {
     if (!isCounted(model, i)) continue;
     const minutes = minutesOf(service, i);
-    const band = Number.isFinite(minutes) ? out[Math.max(0, Math.min(count - 1, Math.ceil(minutes / width) - 1))] : none;
+    const band = Number.isFinite(minutes) ? out.find((one) => minutes <= one.to) : none;
     band.buildings++;
     band.households += model.households[i] / 10;
   }
