@@ -313,15 +313,17 @@ def _lines(barriers: gpd.GeoDataFrame, network: Network) -> tuple[Shapes, Ints]:
 def _rank_of(barriers: gpd.GeoDataFrame) -> Ints:
     """Order in which barriers give a passage its name: by kind as in the rules, then the named ones."""
     kinds = list(rules.settings("passage_width_m"))
-    kind = [kinds.index(one) if one in kinds else len(kinds) for one in barriers["kind"].astype(str)]
+    said = pd.Categorical(barriers["kind"].astype(str))
+    kind = np.asarray([kinds.index(one) if one in kinds else len(kinds) for one in said.categories], dtype=np.intp)
     unnamed = np.asarray(barriers["name"].astype(str) == "", dtype=np.intp)
-    return np.asarray(kind, dtype=np.intp) * 2 + unnamed
+    return np.asarray(kind[said.codes] * 2 + unnamed)
 
 
 def _widest(barriers: gpd.GeoDataFrame) -> Floats:
     """Metres of the widest passage through each barrier, by its kind."""
     widths = rules.settings("passage_width_m")
-    return np.asarray([widths.get(kind, widths["other"]) for kind in barriers["kind"].astype(str)], dtype=np.float64)
+    kind = pd.Categorical(barriers["kind"].astype(str))
+    return np.take([float(widths.get(one, widths["other"])) for one in kind.categories], kind.codes)
 
 
 def _spots(lines: Shapes, owner: Ints, network: Network) -> Spots:

@@ -267,8 +267,8 @@ def _looked(
 
 def _rows_of(place: sources.Place) -> np.ndarray:
     """Row of the building that each facility is, or −1."""
-    row = {building: number for number, building in enumerate(place.buildings["building"])}
-    return np.asarray([row.get(facility, sight.NOBODY) for facility in place.facilities["facility"]], dtype=np.intp)
+    row = dict(zip(place.buildings["building"].tolist(), range(len(place.buildings)), strict=True))
+    return np.asarray([row.get(facility, sight.NOBODY) for facility in place.facilities["facility"].tolist()], dtype=np.intp)
 
 
 def _link_findings(place: sources.Place, seen: sight.Seen, theirs: linkage.Links, findings: Findings) -> None:

@@ -210,7 +210,6 @@ class _Reader:
         self._nodes()
         self._ways()
         self._areas()
-        self.out.lines.sort(key=lambda shape: int(shape.id.partition("/")[2]))
         return self.out
 
     # --- what may make an object a facility
@@ -335,6 +334,7 @@ class _Reader:
         out.walk_combo = np.fromiter((known[id(each)] for each in combos), dtype=np.int64, count=len(combos))
 
     def _lines(self, way: Ways, rows: Ints, tags: Tags) -> None:
+        rows = rows[np.argsort(way.id[rows], kind="stable")]  # the same order, however the file is sorted
         drawn = way.lines(rows)
         closed = geometry.ends_meet(drawn.points, drawn.count)
         lines = geometry.lines(drawn.points, drawn.count)

@@ -34,7 +34,10 @@ class Words:
     def codes(self, texts: Sequence[bytes]) -> Ints:
         """Numbers of some texts; new ones are added."""
         number = self.number
-        return np.fromiter([number.setdefault(text, len(number)) for text in texts], dtype=np.int64, count=len(texts))
+        for text in texts:
+            if text not in number:
+                number[text] = len(number)
+        return np.fromiter(map(number.__getitem__, texts), dtype=np.int64, count=len(texts))
 
     def code(self, text: str) -> int:
         """Number of a text, or `NONE` where no object says it."""
