@@ -135,12 +135,8 @@ def walled() -> Town:
 
 
 def with_wall(town: Town) -> siting.Ground:
-    ground = ground_of(town)
-    lon, lat = town.degrees(np.asarray([-500.0, 150.0]), np.asarray([15.0, 15.0]))
-    wall = gpd.GeoDataFrame(
-        {"kind": ["barrier"], "name": [""]}, geometry=[shapely.LineString(np.column_stack([lon, lat]))], crs="EPSG:4326"
-    )
-    return replace(ground, tables={**ground.tables, "background": wall})
+    town.wall((-500.0, 15.0), (150.0, 15.0))
+    return ground_of(town)
 
 
 def test_a_gate_in_a_wall_is_found_and_serves():
@@ -155,7 +151,37 @@ def test_a_gate_in_a_wall_is_found_and_serves():
     assert len(plan.passages) == 1
     assert plan.proof["verified"]["reached"] == 3
     assert plan.proof["instead"] == {"stations_only": 0.0, "passages_only": 3.0}
+    assert plan.proof["says"]["en"] == f"Opening would do: the plan opens {plan.passages['passage'].iloc[0]}."
     assert plan.scenario().passages[0].begin != plan.scenario().passages[0].end
+
+
+@pytest.mark.parametrize("passage", ["nobody", "residents"])
+def test_a_shut_gate_is_opened_rather_than_a_new_one_cut(passage):
+    """A gate at x = 60 that nobody passes: to open it is a measure of its own, and no new gate is proposed beside it."""
+    town = Town()
+    town.street((0.0, 0.0), (-600.0, 0.0), (-600.0, 30.0), (0.0, 30.0), (60.0, 30.0), (100.0, 30.0))
+    town.street((0.0, 0.0), (60.0, 0.0), (100.0, 0.0))
+    for x in (20.0, 50.0, 80.0):
+        town.house(x, 36.0)
+    town.offer("clinic", 100.0, -5.0)
+    town.street((60.0, 0.0), (60.0, 15.0), (60.0, 30.0))
+    town.wall((-500.0, 15.0), (60.0, 15.0), (150.0, 15.0))
+    gate = town.gate(60.0, 15.0)
+    town.passages = {gate: passage}
+    ground = ground_of(town)
+    offered = siting.tied(ground, spot(town, (-300.0, 0.0))), siting.find_passages(ground)
+    found = offered[1].set_index("passage")
+    assert found.loc[gate, "kind"] == "gate"
+    assert found.loc[gate, "cost"] == 5000
+    apart = shapely.distance(found.geometry.to_numpy(), found.geometry[gate])
+    assert not ((found["kind"] == "wall").to_numpy() & (apart < 30 / 111_000)).any()
+    plan = siting.make(ground, siting.Who(("clinic",)), siting.Means(1, budget=10_000), offered)
+    assert plan.passages["passage"].tolist() == [gate]
+    assert plan.scenario().opened == (gate,)
+    assert plan.proof["verified"]["reached"] == plan.solution.objective == 3
+    without = siting.make(ground, siting.Who(("clinic",)), siting.Means(1), (offered[0], siting.no_passages()))
+    assert without.proof["gates"]["opened"] == [gate]
+    assert without.proof["says"]["en"] == f"Opening {gate} instead would do as well."
 
 
 def test_a_station_through_a_gate_is_an_option_of_its_own():
@@ -183,6 +209,11 @@ def test_ziwei_garden_gets_its_station(kuangshan):
     assert (zones["share_households_met_before"], zones["share_households_met_after"]) == (0.0, 1.0)
     assert plan.proof["instead"]["passages_only"] < plan.proof["instead"]["stations_only"]
     assert plan.proof["only_by_several_passages"] >= 0
+    assert plan.proof["says"]["en"].startswith("No gate or passage would do: ")
+    assert plan.proof["says"]["zh"].startswith("单靠开门或打通不")
+    plain = siting.make(kuangshan, siting.Who(("service_centre", "clinic")), siting.Means(1), (offered[0], siting.no_passages()))
+    assert plain.stations["candidate"].tolist() == plan.stations["candidate"].tolist()
+    assert plain.proof["says"]["en"].startswith("No shut gate ")
     compound = kuangshan.tables["zones"].set_index("name").loc["紫薇花园", "geometry"]
     outline = compound.iloc[0] if hasattr(compound, "iloc") else compound
     assert plan.stations.geometry.iloc[0].distance(outline) * 111_000 < 60
@@ -293,6 +324,7 @@ def test_the_command_writes_a_plan_that_is_a_run(tmp_path):
     said = one(*asked)
     assert said.status == 0, said.err
     assert "proven optimum" in said.out
+    assert "No gate or passage would do: " in " ".join(said.out.split())
     plan = place / "plan"
     proof = json.loads((plan / "plan.json").read_text(encoding="utf-8"))
     assert proof["proven"]

@@ -155,6 +155,8 @@ def _report(plan: Plan, target: Path, *, drawn: bool) -> None:
     if "instead" in proof:
         said = ", ".join(f"{name.replace('_', ' ')} {value:,.0f}" for name, value in proof["instead"].items())
         tell(f"with the same means 同等投入: {said}, both 合计 {found['reached_by_model']:,.0f}", console)
+    if "says" in proof:
+        tell(f"{proof['says']['zh']} {proof['says']['en']}", console)
     curve = "  ".join(f"{row.k}: {row.reached:,.0f}" for row in plan.curve.itertuples())
     tell(f"curve 曲线 (k: reached): {curve}", console)
     state = "proven optimum 已证明最优" if plan.solution.proven else f"gap 差距 {plan.solution.gap:.2%}"

@@ -1,6 +1,6 @@
 """Passages: where a wall, a railway or a river keeps two near stretches of the network apart.
 
-Takes: the ground.   Gives: places where a gate, a crossing or a short link would shorten a walk, with their metres and a first cost.
+Takes: the ground.   Gives: shut gates, and places for a gate, a crossing or a short link that would shorten a walk; metres, a cost.
 Never: leads through a building, or proposes what a walk of ordinary length does already.
 
 Points along all edges are compared with their neighbours: where the straight line is short, crosses something that separates (or starts
@@ -16,8 +16,9 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from circle import linkage
+from circle import linkage, rules
 from circle.chunks import side_by_side
+from circle.siting import shut
 from circle.siting.candidates import rule
 from circle.siting.coverage import between_points
 from circle.siting.ground import Ground
@@ -28,7 +29,8 @@ Ints = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 
 KINDS = ("wall", "railway", "water", "link")
-_OF = {"barrier": "wall", "railway": "railway", "water": "water"}
+_OF = {"railway": "railway", "motorway": "railway", "cliff": "railway", "river": "water", "water": "water"}  # any other barrier is a wall
+HARDEST_LAST = ("wall", "water", "railway")
 FAR_M = 1500.0  # a longer walk is not measured out: it is long
 OFF_END_M = 0.5
 WAIT_M = 150.0  # homes so near to a passage are those that it may serve first
@@ -37,7 +39,7 @@ COLUMNS = ["passage", "name", "kind", "length_m", "walk_m", "cost", "required", 
 
 
 def find(ground: Ground, near: Floats | None = None, reach_m: float = np.inf) -> gpd.GeoDataFrame:
-    """Find passages.
+    """Find passages: shut gates that could be opened, then places where a gate, a crossing or a short link could be made.
 
     Parameters
     ----------
@@ -46,9 +48,20 @@ def find(ground: Ground, near: Floats | None = None, reach_m: float = np.inf) ->
 
     Returns
     -------
-    One row per passage, the one that saves most first: `passage`, `name`, `kind` (wall, railway, water, link), `length_m` (straight),
-    `walk_m` (today; `inf`: over 1500 m, or no path), `cost`, ends on the network, and a line in WGS 84 drawn from end to end.
+    One row per passage, of either sort the one that saves most first: `passage` (of a gate its id), `name`, `kind` (gate, wall, railway,
+    water, link), `length_m` (straight), `walk_m` (today; `inf`: over 1500 m, or no path; unknown for gates), `cost`, ends on the network,
+    and a line in WGS 84 drawn from end to end.
     """
+    doors, new = shut.gates(ground, near, reach_m), _new(ground, near, reach_m)
+    if not len(doors):
+        return new
+    new = _beside_gates(ground, new, doors)
+    whole = pd.concat([doors, new], ignore_index=True) if len(new) else doors
+    return gpd.GeoDataFrame(whole, geometry="geometry", crs="EPSG:4326")
+
+
+def _new(ground: Ground, near: Floats | None, reach_m: float) -> gpd.GeoDataFrame:
+    """Places where two near stretches of the network are kept apart."""
     rules_ = rule("passages")
     edge, offset, x, y, dead = _points(ground, float(rules_["step_m"]))
     units = ground.net.plane.units_per_metre(y)
@@ -127,22 +140,48 @@ def _apart(ground: Ground, pairs: Ints, straight: Floats, points: tuple[Floats, 
         np.stack([np.column_stack([x[pairs[:, 0]], y[pairs[:, 0]]]), np.column_stack([x[pairs[:, 1]], y[pairs[:, 1]]])], 1)
     )
     kind = np.full(len(pairs), len(KINDS))
-    background = ground.tables["background"]
-    for what, word in reversed(_OF.items()):
-        shapes = background["geometry"][(background["kind"] == what)].to_numpy()
-        if len(shapes) and len(lines):
-            hit, _ = shapely.STRtree(linkage.project(shapes, ground.net)).query(lines, predicate="intersects")
-            kind[hit] = KINDS.index(word)
+    dear = np.full(len(pairs), -1)  # what is hardest to open names the passage
+    barriers, firm = _barriers(ground)
+    if len(barriers) and len(lines):
+        line, barrier = shapely.STRtree(barriers["geometry"].to_numpy()).query(lines, predicate="intersects")
+        np.maximum.at(dear, line, barriers["rank"].to_numpy()[barrier])
+        kind = np.where(dear >= 0, np.asarray([KINDS.index(word) for word in HARDEST_LAST])[dear], kind)
     loose = (kind == len(KINDS)) & (dead[pairs[:, 0]] | dead[pairs[:, 1]])
     kind[loose] = KINDS.index("link")
     kept = np.flatnonzero(kind < len(KINDS))
     blocked = np.zeros(len(kept), dtype=bool)
     if len(kept):
-        houses = linkage.project(ground.buildings.geometry.to_numpy(), ground.net)
+        houses = np.concatenate([linkage.project(ground.buildings.geometry.to_numpy(), ground.net), firm])
         hit, _ = shapely.STRtree(houses).query(lines[kept], predicate="intersects")
         blocked[hit] = True
     kept = kept[~blocked]
     return pairs[kept], straight[kept], kind[kept]
+
+
+def _barriers(ground: Ground) -> tuple[pd.DataFrame, NDArray[np.object_]]:
+    """Barriers on the plane that could be opened, with how hard that is (place in `HARDEST_LAST`); and those that cannot be."""
+    table = ground.tables.get("barriers")
+    if table is None or not len(table):
+        return pd.DataFrame({"geometry": [], "rank": []}), np.empty(0, dtype=object)
+    shapes = linkage.project(table["geometry"].to_numpy(), ground.net)
+    kinds = table["kind"].astype(str)
+    widths = rules.settings("passage_width_m")
+    opens = np.asarray([widths.get(kind, widths["other"]) > 0 for kind in kinds], dtype=bool)
+    rank = np.asarray([HARDEST_LAST.index(_OF.get(kind, "wall")) for kind in kinds], dtype=np.intp)
+    return pd.DataFrame({"geometry": shapes[opens], "rank": rank[opens]}), shapes[~opens]
+
+
+def _beside_gates(ground: Ground, found: gpd.GeoDataFrame, gates: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Passages without those new gates in a wall that a shut gate stands beside: to open that one is less."""
+    if not len(found) or not len(gates):
+        return found
+    middle = shapely.centroid(linkage.project(found.geometry.to_numpy(), ground.net))
+    doors = linkage.project(shapely.get_point(gates.geometry.to_numpy(), 1), ground.net)
+    units = ground.net.plane.units_per_metre(shapely.get_y(middle))
+    near = np.unique(shapely.STRtree(doors).query(middle, predicate="dwithin", distance=float(rule("passages")["apart_m"]) * units)[0])
+    gone = np.zeros(len(found), dtype=bool)
+    gone[near] = True
+    return found[~(gone & (found["kind"] == "wall").to_numpy())].reset_index(drop=True)
 
 
 def _nearest_of_edges(pairs: Ints, straight: Floats, kind: Ints, edge: Ints) -> tuple[Ints, Floats, Ints]:
