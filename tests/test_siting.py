@@ -15,7 +15,7 @@ from commands import one
 from town import Town
 
 import circle
-from circle import access, scenario, siting
+from circle import access, scenario, schema, siting
 from circle.errors import RuleError, SourceError
 from circle.siting import coverage, cut, demand
 from circle.siting.candidates import Candidates
@@ -335,6 +335,12 @@ def test_the_command_writes_a_plan_that_is_a_run(tmp_path):
     homes = after.buildings[after.buildings["residential"]]
     assert after.summary["shares"]["clinic"]["buildings"]["met"] == (homes["verdict_clinic"] == "met").sum()
     assert scenario.load(plan / "scenario.toml").stations[0].services == ("service_centre", "clinic")
+    for name in ("stations", "curve", "zones_change", "passages"):
+        table = (
+            gpd.read_parquet(plan / f"{name}.parquet") if name in ("stations", "passages") else pd.read_parquet(plan / f"{name}.parquet")
+        )
+        assert len(schema.check(table, f"plan_{name}")) or name == "passages"
+        assert set(table.columns) == {column.name for column in schema.columns(f"plan_{name}")}
     first = {path.name: path.read_bytes() for path in plan.iterdir()}
     again = one(*asked, "--quiet")
     assert (again.status, again.out) == (0, "")

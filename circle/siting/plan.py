@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from circle import folder, rerun, scenario
+from circle import folder, rerun, scenario, schema
 from circle.errors import SitingError
 from circle.siting import equity, instead, models, shut
 from circle.siting.candidates import Candidates, split
@@ -98,6 +98,9 @@ class Plan:
         ------
         OutputError   the folder cannot be written
         """
+        files = {"stations": self.stations, "passages": self.passages, "curve": self.curve, "zones_change": self.zones}
+        for name, frame in files.items():
+            schema.check(frame, f"plan_{name}")
         with folder.whole(Path(out)) as partial:
             folder.write_tables(partial, self.tables)
             folder.write_record(partial, "summary", dict(self.after.summary))
