@@ -253,3 +253,33 @@ def test_a_station_is_dragged_and_taken_back(visits: browser.Visits, kuangshan: 
     assert moved != placed
     tab.locator("#plan").get_by_text("撤销").click()
     assert tab.evaluate("circle.scenario()") == placed
+
+
+def test_a_street_finds_the_buildings_along_it(visits: browser.Visits, kuangshan: Path) -> None:
+    tab = visits.open(kuangshan / "map.html")
+    links = pd.read_parquet(kuangshan / "links.parquet").query("kind == 'building'")
+    street = pd.read_parquet(kuangshan / "edges.parquet", columns=["edge", "name"]).set_index("edge")["name"]
+    nearest = links.sort_values(["leg_m", "edge"], kind="stable").drop_duplicates("id")
+    named = street.reindex(nearest["edge"]).astype(str).to_numpy()
+    along = set(nearest["id"].astype(str)[named == "矿一路"])
+    assert len(along) > 3
+    tab.locator("#search-words").fill("矿一路")
+    tab.wait_for_timeout(300)
+    assert tab.locator("#search-results li").count() >= min(len(along), 20)
+
+
+def test_on_paper_what_is_beyond_the_limit_is_lined(visits: browser.Visits, kuangshan: Path) -> None:
+    """In grey, blue and red come out alike: white lines over the red tell them apart. The screen has none."""
+    tab = visits.open(kuangshan / "map.html", "#17/30.2093/114.9011/gaps/-/zh")
+    tab.evaluate("() => window.dispatchEvent(new Event('beforeprint'))")
+    pixels = """(query) => [...document.querySelectorAll(query)].reduce(([red, line], canvas) => {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const near = (k, ...rgb) => rgb.every((value, n) => Math.abs(data[k + n] - value) < 14);
+        for (let k = 0; k < data.length; k += 4) { red += near(k, 138, 44, 13); line += near(k, 226, 202, 194); }
+        return [red, line]; }, [0, 0])"""
+    red, line = tab.evaluate(pixels, "#print-map")
+    assert red > 200
+    assert line > red / 20
+    red, line = tab.evaluate(pixels, ".sheet-buildings canvas")
+    assert red > 200
+    assert line < red / 20

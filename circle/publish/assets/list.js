@@ -112,7 +112,25 @@ function search(place, query) {
   });
   const compounds = new Set(details.lists.compound.flatMap((name, k) => (name.toLowerCase().includes(wanted) ? [k + 1] : [])));
   for (let i = 0; compounds.size && i < model.n && found.size <= FOUND_ROWS; i++) if (compounds.has(details.columns.compound[i])) found.add(i);
+  for (const i of alongStreets(place, wanted)) if (found.size <= FOUND_ROWS) found.add(i);
   return [...found].filter((i) => i >= 0);
+}
+
+// Buildings whose nearest path is a street of that name.
+function alongStreets({ graph, model }, wanted) {
+  if (!graph || wanted.length < 2) return [];
+  graph.lowerStreets ??= graph.streets.map((name) => name.toLowerCase());
+  const streets = new Set(graph.lowerStreets.flatMap((name, k) => (name.includes(wanted) ? [k + 1] : [])));
+  const out = [];
+  for (let i = 0; streets.size && i < model.n && out.length <= FOUND_ROWS; i++) {
+    let nearest = -1;
+    for (let at = graph.ownLinks[i]; at < graph.ownLinks[i + 1]; at++) {
+      const k = graph.linksOf[at];
+      if (nearest < 0 || graph.linkMetres[k] < graph.linkMetres[nearest]) nearest = k;
+    }
+    if (nearest >= 0 && streets.has(graph.street[graph.linkEdge[nearest]])) out.push(i);
+  }
+  return out;
 }
 
 function renderSearch(place) {

@@ -420,6 +420,6 @@ function warm(k) {
 open().catch((error) => {
   const banner = document.getElementById("banner");
   banner.hidden = false;
-  banner.textContent = words.page ? t("page.failed", { error: String(error.message || error) }) : `地图打不开。 The map cannot be opened: ${String(error.message || error)}`;
+  banner.textContent = words.page ? t("page.failed", { error: String(error.message || error) }) : `地图打不开，请换用较新的浏览器（Chrome 80、Firefox 113、Safari 16.4 或更高）。 The map cannot be opened; please use a newer browser (Chrome 80, Firefox 113, Safari 16.4 or later). ${String(error.message || error)}`;
   throw error;
 });

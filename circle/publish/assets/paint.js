@@ -61,7 +61,27 @@ function pattern(ctx, kind, palette) {
   return patterns.get(key);
 }
 
-function fillOf(ctx, cls, palette) {
+// On paper, where colours may come out grey, what is beyond the limit is lined as well.
+const LINED = [3, 4];
+
+function lined(ctx, cls) {
+  const key = `lined${cls}`;
+  if (!patterns.has(key)) {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 6;
+    const pen = tile.getContext("2d");
+    pen.fillStyle = FILLS[cls];
+    pen.fillRect(0, 0, 6, 6);
+    pen.fillStyle = cls === 3 ? "rgba(40, 20, 0, .6)" : "rgba(255, 255, 255, .75)";
+    if (cls === 3) pen.fillRect(2, 0, 1, 6);
+    else pen.fillRect(0, 2, 6, 1);
+    patterns.set(key, ctx.createPattern(tile, "repeat"));
+  }
+  return patterns.get(key);
+}
+
+function fillOf(ctx, cls, palette, paper = false) {
+  if (paper && LINED.includes(cls)) return lined(ctx, cls);
   if (cls < 5) return FILLS[cls];
   if (cls === CLASS_UNMAPPED) return pattern(ctx, "unmapped", palette);
   return cls === CLASS_UNREACHABLE ? pattern(ctx, "unreachable", palette) : palette.uncounted;
@@ -220,7 +240,7 @@ function paintAreas(ctx, place, view, palette) {
   ctx.lineJoin = "round";
   byRank.forEach((rows, rank) => {
     const kind = PAINT_ORDER[rank];
-    ctx.fillStyle = fillOf(ctx, kind, palette);
+    ctx.fillStyle = fillOf(ctx, kind, palette, view.paper);
     ctx.strokeStyle = edgeOf(kind, palette);
     ctx.lineWidth = size > 14 ? 1 : 0.6;
     for (let from = 0; from < rows.length; from += BATCH) {

@@ -159,6 +159,7 @@ function renderPlan(place) {
       edits.passages.map((p, k) => row("passages", k, t("plan.passage_n", { n: k + 1 }), t("plan.metres", { n: whole(p.metres) }), p.ends[0])),
       edits.gates.map((g, k) => row("gates", k, t("plan.gate_n", { id: `node/${g.id}` }), t("plan.closed"), g)),
     ),
+    edits.gates.length || edits.passages.length ? h("p", { class: "note" }, t("plan.near_note")) : null,
     anyEdits(edits) || plan.history.length
       ? h("div", { class: "buttons" }, button("undo", () => undoEdit(place), { "aria-disabled": String(!plan.history.length) }), anyEdits(edits) ? [button("clear", () => clearEdits(place)), button("export", () => saveText(scenarioFile(place), `${t("plan.file")}.toml`, "application/toml"))] : null)
       : null,
