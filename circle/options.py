@@ -48,9 +48,7 @@ class Options:
             file=True,
         ),
     ] = None
-    elevation: Annotated[
-        Path | None, Told("Elevation raster (GeoTIFF, metres): slopes slow the walk. Needs circle[elevation]. 高程栅格")
-    ] = None
+    elevation: Annotated[Path | None, Told("Elevation raster (GeoTIFF, metres): slopes slow the walk. Needs rasterio. 高程栅格")] = None
     out: Annotated[
         Path | None, Told("Folder to write; an older run there is replaced, anything else is not touched. 输出文件夹", ("-o",))
     ] = None

@@ -93,6 +93,8 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
     Where the source is the folder of a saved run, only the scenario's part of it is computed.
     """
     scenario = None if study.options.scenario is None else load_scenario(study.options.scenario)  # refused before the work begins
+    if study.options.elevation is not None:
+        elevation.ready(Path(study.options.elevation))
     made = _saved(study) if study.source.is_dir() else _whole(study, say)
     if scenario is None:
         return made

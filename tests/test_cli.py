@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import typer
 from town import Town
 from typer.testing import CliRunner
 
-from circle.cli import STAGES, app
+from circle.cli import STAGES, app, main
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = sorted(typer.main.get_command(app).commands)
@@ -129,3 +130,62 @@ def test_every_stage_has_words():
     package = Path(__file__).resolve().parent.parent / "circle"
     named = {name for path in package.rglob("*.py") for name in re.findall(r'\.stage\("(\w+)"\)', path.read_text(encoding="utf-8"))}
     assert named - set(STAGES) == set()
+
+
+def test_a_terminal_without_chinese_ends_no_command(tmp_path):
+    """What cannot be shown becomes `?`; English and numbers stay, and the answer is written in full."""
+    house = Town()
+    house.street((0, 0), (500, 0)), house.offer("shop", 0, -6), house.house(40, 6)
+    out = tmp_path / "结果"
+    poor = {**os.environ, "PYTHONIOENCODING": "ascii", "LANG": "C"}
+    for arguments in (
+        ("run", str(house.write(tmp_path / "town.osm")), "-o", str(out)),
+        ("explain", str(out), "way/1", "-l", "zh"),
+        ("standards", "five-minute"),
+        ("run", "--help"),
+        ("check", str(tmp_path / "town.osm")),
+        ("verify", str(out)),
+    ):
+        done = subprocess.run([sys.executable, "-m", "circle", *arguments], cwd=ROOT, env=poor, capture_output=True, check=False)
+        said = (done.stdout + done.stderr).decode("ascii")
+        assert "fault in circle" not in said, said
+        assert done.returncode == (2 if arguments[0] == "explain" and "no building" in said else 0), said
+    assert (out / "map.html").is_file()
+
+
+def test_whoever_stops_a_command_is_told_so_in_one_line(monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("circle.cli.standard.standards.names", stop)
+    monkeypatch.setattr(sys, "argv", ["circle", "standards"])
+    with pytest.raises(SystemExit) as told:
+        main()
+    assert told.value.code == 130
+    assert capsys.readouterr().err.startswith("circle: stopped")
+
+
+def test_no_help_loses_words_in_brackets():
+    """Square brackets are markup to the terminal and would vanish."""
+    for name, command in typer.main.get_command(app).commands.items():
+        for text in (command.help, command.epilog, *(getattr(each, "help", None) for each in command.params)):
+            assert "[" not in (text or ""), name
+
+
+def test_findings_and_the_end_of_the_data_are_told_in_words(tmp_path):
+    """The second house stands farther from the shop than the data reach beyond it; the third has no street."""
+    town = Town()
+    town.street((0, 0), (300, 0))
+    town.offer("shop", 0, -6)
+    town.house(40, 6), town.house(295, 6), town.house(40, 250)
+    town.box = (-100, -100, 310, 400)
+    told, said = asked("run", str(town.write(tmp_path / "town.osm")), "-o", str(tmp_path / "out"), "--no-map")
+    assert told["status"] == 0
+    assert "离最近的步行道路很远  Far from the nearest way on foot  (linkage.far)" in said
+    assert re.search(r"shop 便利店: unmapped 数据缺失 for \d+ buildings, because the data end", said)
+
+
+def test_a_raster_that_is_not_there_is_refused_before_the_map_is_read(tmp_path):
+    told, said = asked("run", str(tmp_path / "no.osm"), "--elevation", str(tmp_path / "no.tif"), "-o", str(tmp_path / "out"))
+    assert told["status"] == 2
+    assert "no.tif: no such file" in said

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from circle.cli import checking, comparing, drawing, explaining, fetching, running, siting, standard, starting, verifying
 from circle.cli.talk import STAGES, fail
@@ -17,8 +20,21 @@ from circle.errors import CircleError
 
 __all__ = ["STAGES", "app", "main"]
 
+
+class Commands(TyperGroup):
+    """The commands; whoever stops one is told so, whichever it is."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; Ctrl-C ends it in one line, with the status that shells know."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            fail("stopped; what was there before is untouched 已中止", 130)
+
+
 app = typer.Typer(
     name="circle",
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -45,6 +61,9 @@ for module in (
 
 def main() -> None:
     """Entry of the `circle` command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that knows no Chinese shows ? for it, and the run goes on
+            stream.reconfigure(errors="replace")
     try:
         app()
     except CircleError as trouble:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from circle import rules, standards
 from circle.cli.asking import with_options
@@ -87,18 +88,13 @@ def _show(found: doctor.Report) -> None:
     if not found.troubles:
         tell("Nothing that may make the answer wrong was found. 未发现可能影响结果的问题。", console)
         return
-    table = Table(box=None, pad_edge=False)
-    for title in ("severity 级别", "count", "what 问题", "what to do 处理办法"):
-        table.add_column(title, overflow="fold")
-    for one in found.troubles:
+    for one in found.troubles:  # one under the other: columns of two languages fit no terminal
         number = f"{one.count:,}" + (f" / {one.total:,}" if one.total else "")
-        detail = f"\n[dim]{escape(_short(one.detail))}[/dim]" if one.detail else ""
-        ids = f"\n[dim]{escape(_short(' '.join(one.ids[:4])))}{' …' if len(one.ids) > 4 else ''}[/dim]" if one.ids else ""
-        what = f"{escape(one.label.zh)}\n{escape(one.label.en)}{detail}{ids}"
-        table.add_row(
-            f"[{COLOURS[one.severity]}]{WORDS[one.severity]}[/]", number, what, f"{escape(one.remedy.zh)}\n{escape(one.remedy.en)}"
-        )
-    console.print(table)
+        console.print(f"\n[{COLOURS[one.severity]}]{WORDS[one.severity]}[/]  {number}  {escape(one.label.zh)}", highlight=False)
+        lines = [one.label.en, _short(one.detail), _short(" ".join(one.ids[:4])) + (" …" if len(one.ids) > 4 else "")]
+        for line in filter(None, (*lines, f"→ {one.remedy.zh}", f"→ {one.remedy.en}")):
+            console.print(Padding(Text(line), (0, 0, 0, 4)))
+    console.print()
     for one in found.troubles:
         if one.code == "check.blocked":
             tell(f"A run stops here 运行会停在这里: {one.detail}", console)

@@ -34,9 +34,10 @@ def compare(
 
         found = compared.write(before, after, out, say=say)
     console = Console()
-    table = Table(
-        "service 服务", "met before 原先", "met after 现在", "gained 新达标", "lost 不再达标", "households 户", box=None, pad_edge=False
-    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("service 服务", no_wrap=True)
+    for title in ("met before 原先", "met after 现在", "gained 新达标", "lost 不再达标", "households 户"):
+        table.add_column(title, overflow="fold", justify="right")
     for each in [{"service": "all 全部", **found.summary["all"]}, *found.summary["services"]]:
         gain = each["households_gained"] - each["households_lost"]
         numbers = (f"{each['met_before']:,}", f"{each['met_after']:,}", f"+{each['gained']:,}", f"−{each['lost']:,}", f"{gain:+,.0f}")

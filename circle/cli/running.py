@@ -104,7 +104,10 @@ def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:
     summary, standard = made.summary, made.standard
     counted = summary["counts"]
     console.print(f"[bold]{escape(standard.title.zh)}  {escape(standard.title.en)}[/bold]")
-    table = Table("service 服务", "min", "places", "met 达标", "households", "gap 短板", "unmapped 缺失", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("service\n服务", no_wrap=True)
+    for title in ("min\n分钟", "places\n设施", "met\n达标", "households\n户数达标", "gap\n短板", "unmapped\n数据缺失"):
+        table.add_column(title, justify="right")
     for key in (*(limit.service for limit in standard.services), "all"):
         block = summary["shares"][key]
         buildings, households = block["buildings"], block["households"]
@@ -121,16 +124,7 @@ def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:
         f"at {made.record['walker']['speed_m_per_s']} m/s",
         console,
     )
-    for limit in standard.services:
-        if not counted["facilities"][limit.service]:
-            tell(f"No {limit.label.en} ({limit.label.zh}) is mapped here: unmapped 数据缺失 does not mean that none exists.", console)
-    for code in WHOLE_FILE:
-        if code in summary["findings"]:
-            text = rules.findings()[code]
-            tell(f"{text.label.zh}  {text.label.en}. {text.remedy.en}.", console)
-    if summary["findings"]:
-        told = ", ".join(f"{code} {number:,}" for code, number in list(summary["findings"].items())[:6])
-        tell(f"findings 数据问题: {told} (all in {'report.xlsx' if published else 'findings.parquet'})", console)
+    _doubts(made, console, published=published)
     for line in made.record.get("understood", []):
         tell(f"read 读取: {line}", console)
     check = made.record["check"]
@@ -138,3 +132,26 @@ def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:
     if published:
         tell(f"map 地图: {out / 'map.html'}", console)
     tell(f"folder 结果: {out}  ({seconds:.1f} s)", console)
+
+
+def _doubts(made: Run, console: Console, *, published: bool) -> None:
+    """What the data cannot answer, and what is wrong with them, in words."""
+    summary, places = made.summary, made.summary["counts"]["facilities"]
+    for limit in made.standard.services:
+        cut = summary["shares"][limit.service]["buildings"]["unmapped"]
+        if not places[limit.service]:
+            tell(f"No {limit.label.en} ({limit.label.zh}) is mapped here: unmapped 数据缺失 does not mean that none exists.", console)
+        elif cut:
+            tell(
+                f"{limit.service} {limit.label.zh}: unmapped 数据缺失 for {cut:,} buildings, because the data end nearer than the limit "
+                "reaches; take a larger extract 数据范围不够，请换更大的范围.",
+                console,
+            )
+    labels = rules.findings()
+    for code in WHOLE_FILE:
+        if code in summary["findings"]:
+            tell(f"{labels[code].label.zh}  {labels[code].label.en}. {labels[code].remedy.en}.", console)
+    if summary["findings"]:
+        tell(f"findings 数据问题: the most frequent; all in {'report.xlsx' if published else 'findings.parquet'}", console)
+        for code, number in list(summary["findings"].items())[:4]:
+            tell(f"  {number:>6,}  {labels[code].label.zh}  {labels[code].label.en}  ({code})", console)

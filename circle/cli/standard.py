@@ -28,7 +28,10 @@ def show_standards(
     """List the standards, or show one with its limits and sources. 列出标准，或查看其中一个。"""
     console = Console()
     if name is None:
-        table = Table("standard", "标准", "title", "services", "walker", box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
+        table.add_column("standard", no_wrap=True)
+        for title in ("标准", "title", "services 服务", "walker 步行者"):
+            table.add_column(title, overflow="fold")
         for each in standards.names():
             found = standards.load(each)
             table.add_row(each, escape(found.title.zh), escape(found.title.en), str(len(found.services)), found.walker)

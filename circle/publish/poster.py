@@ -47,9 +47,7 @@ def build(run_folder: Path, out: Path, *, paper: str = "A3", portrait: bool = Fa
         import matplotlib as mpl  # noqa: PLC0415 - only a poster needs it
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError as error:
-        raise OutputError(
-            "The poster is drawn by matplotlib, which is not installed. Install it with: pip install 'circle[poster]'"
-        ) from error
+        raise OutputError("The poster is drawn by matplotlib, which is not installed. Install it with: pip install matplotlib") from error
     if paper not in PAPERS_MM:
         raise OutputError(f"There is no paper “{paper}” to draw on. Choose one of: {', '.join(PAPERS_MM)}.")
     run = open_run(Path(run_folder))

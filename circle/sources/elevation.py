@@ -1,7 +1,7 @@
 """Heights of the ground, from an elevation raster.
 
 Takes: a raster that GDAL reads (GeoTIFF, ASCII grid, …) with metres in its first band.   Gives: heights at points, between its cells.
-Never: guesses: where the raster holds nothing the height is NaN. Only this module knows rasterio (`pip install circle[elevation]`).
+Never: guesses: where the raster holds nothing the height is NaN. Only this module knows rasterio (the extra `elevation`).
 """
 
 from __future__ import annotations
@@ -49,6 +49,24 @@ class Terrain:
         return np.where(known, upper * (1 - down) + lower * down, np.nan)
 
 
+def ready(path: Path) -> None:
+    """Ask, before anything slow, whether a raster is there and can be opened at all.
+
+    Raises
+    ------
+    SourceError
+        The file is missing, or rasterio is not installed.
+    """
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file. Give an elevation raster, for example a GeoTIFF with metres in its first band.")
+    try:
+        import rasterio  # noqa: F401, PLC0415 - optional, and a second to import
+    except ImportError as missing:
+        raise SourceError(
+            "An elevation raster is read by rasterio, which is not installed. Install it with: pip install rasterio"
+        ) from missing
+
+
 def read(path: Path, extent: Bounds) -> Terrain:
     """Read the part of a raster that a place needs.
 
@@ -64,15 +82,10 @@ def read(path: Path, extent: Bounds) -> Terrain:
     SourceError
         rasterio is not installed; the file is missing or no raster, says no reference system, or lies elsewhere.
     """
-    if not path.is_file():
-        raise SourceError(f"{path}: no such file. Give an elevation raster, for example a GeoTIFF with metres in its first band.")
-    try:
-        import rasterio  # noqa: PLC0415 - optional, and a second to import
-        from rasterio.windows import Window, from_bounds  # noqa: PLC0415
-    except ImportError as missing:
-        raise SourceError(
-            "Reading an elevation raster needs rasterio, which is not installed: pip install 'circle[elevation]'"
-        ) from missing
+    ready(path)
+    import rasterio  # noqa: PLC0415 - as above
+    from rasterio.windows import Window, from_bounds  # noqa: PLC0415
+
     try:
         with rasterio.open(path) as raster:
             if raster.crs is None:

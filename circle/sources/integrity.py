@@ -41,7 +41,10 @@ def inspect(path: Path) -> Findings:
         raise SourceError(f"{path} is a folder. Name the OSM file in it (.osm.pbf, .osm, .osm.gz or .osm.bz2).")
     name = path.name.lower()
     if not name.endswith(SUFFIXES):
-        raise SourceError(f"{path} has a suffix that circle does not read. It reads {', '.join(SUFFIXES[:1] + SUFFIXES[2:5])}.")
+        raise SourceError(
+            f"{path} has a suffix that circle does not read. It reads {', '.join(SUFFIXES[:1] + SUFFIXES[2:5])}, "
+            "a snapshot of `circle fetch` (.gpkg) and a study file (.toml)."
+        )
     if not os.access(path, os.R_OK):
         raise SourceError(f"{path} may not be read by you. Ask for read permission, or copy the file.")
     with path.open("rb") as stream:
