@@ -16,7 +16,7 @@ from town import Town
 
 import circle
 from circle import access, scenario, schema, siting
-from circle.errors import RuleError, SourceError
+from circle.errors import RuleError
 from circle.siting import coverage, cut, demand
 from circle.siting.candidates import Candidates
 from circle.siting.coverage import Spots
@@ -246,36 +246,6 @@ def test_spots_keep_their_distance_and_stay_where_they_may(kuangshan):
     west, south, east, north = kuangshan.summary["extent"]
     half = shapely.box(west, south, (west + east) / 2, north)
     assert 0 < len(siting.along(kuangshan, allowed=half)) < len(siting.along(kuangshan))
-
-
-def test_a_planners_table(kuangshan, tmp_path):
-    path = tmp_path / "rooms.csv"
-    path.write_text(
-        "candidate,name,lon,lat,cost,area_m2,services,required\nA,车棚,114.9030,30.2097,50000,40,clinic、service_centre,是\n",
-        encoding="gb18030",
-    )
-    table = siting.read(path, kuangshan)
-    assert table.iloc[0][["candidate", "name", "cost", "area_m2", "services", "required"]].tolist() == [
-        "A", "车棚", 50000.0, 40.0, "clinic service_centre", True,
-    ]  # fmt: skip
-    assert len(siting.tied(kuangshan, table)) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("name,lon,lat\na,114.9,31.9\n", "is no place inside the data"),
-        ("name,lon,lat\na,,30.2\n", "is no place inside the data"),
-        ("name,x,y\na,1,2\n", "no columns lon and lat"),
-        ("candidate,lon,lat\na,114.903,30.2097\na,114.903,30.2097\n", "stands there twice"),
-        ("lon,lat,cost\n114.903,30.2097,dear\n", "must be a number"),
-    ],
-)
-def test_bad_tables_are_refused_in_a_sentence(kuangshan, tmp_path, text, says):
-    path = tmp_path / "rooms.csv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(SourceError, match=says):
-        siting.read(path, kuangshan)
 
 
 def test_a_candidate_far_from_any_path_is_reported_not_used():

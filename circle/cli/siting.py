@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from circle.cli.talk import percent, progress, tell
-from circle.errors import RuleError
+from circle.errors import Findings, RuleError
 
 if TYPE_CHECKING:
     from circle.siting import Candidates, Ground, Plan
@@ -42,6 +42,12 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
     model: Annotated[str, typer.Option(help=f"{', '.join(MODEL_NAMES)}. 选址模型")] = "mclp",
     candidates: Annotated[
         Path | None, typer.Option(help="Your table of rooms and plots; else spots along the paths. 备选点", show_default=False)
+    ] = None,
+    crs: Annotated[
+        list[str] | None, typer.Option(help="Coordinate system of your table: WGS-84, GCJ-02, BD-09, EPSG:4547. 坐标系", show_default=False)
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="What a header of your table means: HEADER=cost. 列名对应", show_default=False)
     ] = None,
     rooms: Annotated[
         bool, typer.Option("--rooms", help="Public, vacant and simple buildings and ground floors instead. 以现有房屋为备选")
@@ -78,7 +84,9 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
         ground = siting.Ground.open(folder)
         who = siting.Who(tuple(dict.fromkeys(service)), weight, elderly, worst_zone, _needs(need or []))
         say("finding candidates 生成备选点", None)
-        spots = _candidates(ground, candidates, rooms=rooms, along=(spacing, allowed, most))
+        odd = Findings()
+        said = (tuple(crs or ()), tuple(column or ()), odd)
+        spots = _candidates(ground, candidates, said, rooms=rooms, along=(spacing, allowed, most))
         joins = siting.no_passages()
         if passages:
             say("looking for passages 查找可打通处", None)
@@ -89,6 +97,8 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
         target = out or folder / "plan"
         say("page", None)
         plan.save(target, None if no_map else districts.publish)
+    for one in odd.items:
+        tell(f"circle: {one.id}: {one.detail or one.code}. 该行未使用或单元格按缺失处理。", Console(file=sys.stderr))
     if not quiet:
         _report(plan, target, drawn=not no_map)
     if not plan.solution.proven:
@@ -107,11 +117,18 @@ def _needs(said: list[str]) -> dict[str, float]:
     return out
 
 
-def _candidates(ground: Ground, file: Path | None, *, rooms: bool, along: tuple[float | None, Path | None, int]) -> Candidates:
+def _candidates(
+    ground: Ground,
+    file: Path | None,
+    said: tuple[tuple[str, ...], tuple[str, ...], Findings],
+    *,
+    rooms: bool,
+    along: tuple[float | None, Path | None, int],
+) -> Candidates:
     from circle import siting
 
     if file is not None:
-        table = siting.read(file, ground)
+        table = siting.read(file, ground, crs=said[0], column=said[1], findings=said[2])
     elif rooms:
         table = siting.in_buildings(ground)
     else:

@@ -9,7 +9,7 @@ Never: measures another walk than `access` does.
     plan.stations, plan.proof["proven"], plan.save("out/kuangshan/plan")
 """
 
-from circle.siting.candidates import Candidates, along, in_buildings, read, rule, tied
+from circle.siting.candidates import Candidates, along, in_buildings, rule, tied
 from circle.siting.demand import Who
 from circle.siting.ground import Ground
 from circle.siting.models import MODELS, Means, solve
@@ -17,6 +17,7 @@ from circle.siting.passages import find as find_passages
 from circle.siting.passages import none as no_passages
 from circle.siting.plan import Plan, make
 from circle.siting.propose import frontier, offer, on, passages_near, propose
+from circle.siting.rooms import read
 
 __all__ = [
     "MODELS",

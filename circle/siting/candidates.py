@@ -1,11 +1,8 @@
 """Candidates: where a station may stand.
 
-Takes: a planner's table, or the buildings and paths of a run with the rules in `rules/siting.toml`.   Gives: a table of candidates, tied
-to the network as any point is; those that cannot be tied, by name.
+Takes: the buildings and paths of a run, with the rules in `rules/siting.toml`; a planner's table comes from `rooms`.
+Gives: a table of candidates, tied to the network as any point is; those that cannot be tied, by name.
 Never: uses a candidate that nobody can walk to, or drops one without a word.
-
-The planner's table (CSV, Excel, GeoJSON, GeoPackage, GeoParquet; WGS 84) has `lon` and `lat` or shapes, and may have `candidate`, `name`,
-`cost`, `area_m2`, `services` (separated by spaces or commas; all that are asked for where empty), `required`, `forbidden`.
 """
 
 from __future__ import annotations
@@ -13,7 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -24,14 +20,11 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from circle import linkage, restored
-from circle.errors import SourceError
 from circle.linkage import Links
 from circle.rules.loading import RULES, read_toml
 from circle.siting.ground import Ground
 
 COLUMNS = ("candidate", "name", "source", "building", "cost", "area_m2", "services", "required", "forbidden")
-_SHEETS, _TEXT = (".xlsx", ".xlsm", ".xls"), (".csv", ".tsv", ".txt")
-_YES = ("1", "1.0", "true", "yes", "y", "是", "✓")
 _SEPARATOR = re.compile(r"[\s,;，、；]+")
 DIGITS = 7
 
@@ -104,7 +97,8 @@ def _standing(ground: Ground, table: gpd.GeoDataFrame, own: NDArray[np.intp]) ->
     return gpd.GeoDataFrame(table.set_geometry(gpd.GeoSeries(shapes, index=table.index, crs=table.crs)))
 
 
-def _table(shapes: NDArray[np.object_], source: str, columns: dict[str, Any]) -> gpd.GeoDataFrame:
+def as_table(shapes: NDArray[np.object_], source: str, columns: dict[str, Any]) -> gpd.GeoDataFrame:
+    """Candidates at these places (WGS 84): columns that are not given have their defaults."""
     plain: dict[str, Any] = {
         "candidate": [f"{source}-{row + 1:04d}" for row in range(len(shapes))],
         "name": "",
@@ -119,84 +113,6 @@ def _table(shapes: NDArray[np.object_], source: str, columns: dict[str, Any]) ->
     return gpd.GeoDataFrame({**plain, **columns}, geometry=shapes, crs="EPSG:4326", index=range(len(shapes)))
 
 
-def read(path: Path, ground: Ground) -> gpd.GeoDataFrame:
-    """Read a planner's table of candidates.
-
-    Raises
-    ------
-    SourceError
-        The file cannot be read, has no places, or a place lies outside the data (in China often GCJ-02 instead of WGS 84).
-    """
-    frame = _frame(path)
-    frame.columns = pd.Index([str(name).strip() for name in frame.columns])
-    if isinstance(frame, gpd.GeoDataFrame):
-        shapes = frame.geometry.to_numpy()
-    elif {"lon", "lat"} <= set(frame.columns):
-        lon, lat = (pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float) for name in ("lon", "lat"))
-        shapes = shapely.points(lon, lat)
-    else:
-        raise SourceError(f"{path}: no columns lon and lat, and no shapes. It has: {', '.join(map(str, frame.columns))}.")
-    x, y = shapely.bounds(shapes)[:, :2].T
-    west, south, east, north = ground.summary["extent"]
-    outside = np.flatnonzero(~((x >= west) & (x <= east) & (y >= south) & (y <= north)))
-    if len(outside):
-        raise SourceError(
-            f"{path}: row {outside[0] + 2}: ({x[outside[0]]:.5f}, {y[outside[0]]:.5f}) is no place inside the data "
-            f"({west:.4f} to {east:.4f} E, {south:.4f} to {north:.4f} N). Give longitude and latitude in WGS 84."
-        )
-    table = _table(shapes, "planner", _given(frame, path))
-    twice = table["candidate"][table["candidate"].duplicated()]
-    if len(twice):
-        raise SourceError(f"{path}: the candidate “{twice.iloc[0]}” stands there twice. Give each its own id.")
-    return table
-
-
-def _given(frame: pd.DataFrame, path: Path) -> dict[str, Any]:
-    """The columns that a planner filled in."""
-    given: dict[str, Any] = {}
-    for name in ("candidate", "name"):
-        if name in frame:
-            given[name] = frame[name].fillna("").astype(str).to_numpy()
-    for name in ("cost", "area_m2"):
-        if name in frame:
-            given[name] = _amounts(frame[name], path, name)
-    for name in ("required", "forbidden"):
-        if name in frame:
-            given[name] = frame[name].astype(str).str.strip().str.lower().isin(_YES).to_numpy()
-    if "services" in frame:
-        given["services"] = [" ".join(split(cell)) for cell in frame["services"].fillna("")]
-    return given
-
-
-def _frame(path: Path) -> pd.DataFrame:
-    try:
-        if path.suffix.lower() in _SHEETS:
-            return pd.DataFrame(pd.read_excel(path))
-        if path.suffix.lower() in _TEXT:
-            for encoding in ("utf-8-sig", "gb18030"):
-                try:
-                    return pd.DataFrame(pd.read_csv(path, sep=None, engine="python", encoding=encoding))
-                except UnicodeDecodeError:
-                    continue
-        reader = gpd.read_parquet if path.suffix.lower() in (".parquet", ".geoparquet") else gpd.read_file
-        frame: gpd.GeoDataFrame = gpd.GeoDataFrame(reader(path))
-        drawn: pd.DataFrame = frame.to_crs("EPSG:4326") if frame.crs is not None else frame.set_crs("EPSG:4326")
-        return drawn
-    except Exception as trouble:  # every reader has errors of its own
-        raise SourceError(
-            f"{path}: cannot be read as a table of candidates ({str(trouble).splitlines()[0]}). Check path and format."
-        ) from trouble
-
-
-def _amounts(column: pd.Series[Any], path: Path, name: str) -> NDArray[np.float64]:
-    default = float(rule("cost")["station"]) if name == "cost" else np.inf
-    amounts = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
-    wrong = np.flatnonzero((np.isnan(amounts) & column.notna().to_numpy()) | (amounts < 0))
-    if len(wrong):
-        raise SourceError(f"{path}: row {wrong[0] + 2}: {name} = {column.iloc[wrong[0]]!r}: must be a number of at least 0.")
-    return np.where(np.isnan(amounts), default, amounts)
-
-
 def in_buildings(ground: Ground) -> gpd.GeoDataFrame:
     """Rooms by rule: public and vacant buildings, simple sheds, and ground floors (rules/siting.toml, `rooms`)."""
     rooms, buildings = rule("rooms"), ground.buildings
@@ -208,7 +124,7 @@ def in_buildings(ground: Ground) -> gpd.GeoDataFrame:
     size = np.where(floor[chosen], float(rooms["ground_floor_m2"]), area[chosen])
     ids = part["building"].to_numpy(dtype=object)
     given = {"candidate": ids, "building": ids, "name": part["name"].astype(str).to_numpy(dtype=object), "area_m2": size}
-    return _table(part.geometry.to_numpy(), "room", given)
+    return as_table(part.geometry.to_numpy(), "room", given)
 
 
 def along(
@@ -248,7 +164,7 @@ def along(
         chosen = _thin(metres, spacing)
     rows = rows[chosen]
     names = edges["name"].astype(str).to_numpy()[good[of[rows]]]
-    return _table(shapely.points(np.round(lon[rows], DIGITS), np.round(lat[rows], DIGITS)), "spot", {"name": names})
+    return as_table(shapely.points(np.round(lon[rows], DIGITS), np.round(lat[rows], DIGITS)), "spot", {"name": names})
 
 
 def _thin(metres: NDArray[np.float64], spacing_m: float) -> NDArray[np.intp]:

@@ -16,7 +16,7 @@ import pandas as pd
 import shapely
 
 from circle.errors import PlaceError, RuleError
-from circle.siting import candidates, models, passages
+from circle.siting import candidates, models, passages, rooms
 from circle.siting.demand import Who, ask, demands
 from circle.siting.ground import Ground
 from circle.siting.plan import Plan, make
@@ -65,7 +65,7 @@ def offer(ground: Ground, who: Who, *, file: str | Path | None = None, with_pass
     RuleError     there is no candidate
     SourceError   the table cannot be read
     """
-    table = candidates.along(ground) if file is None else candidates.read(Path(file), ground)
+    table = candidates.along(ground) if file is None else rooms.read(file, ground)
     if not len(table):
         raise RuleError("There is no candidate. Give a table of rooms and plots.")
     return candidates.tied(ground, table), passages_near(ground, who) if with_passages else passages.none()
