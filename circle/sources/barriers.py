@@ -267,9 +267,10 @@ def _polygons(lines: Shapes, buildings: gpd.GeoDataFrame, plane: Plane, rule: Ma
     spots, number, times = np.unique(points, axis=0, return_inverse=True, return_counts=True)
     loose = spots[np.unique(number.ravel()[ends][times[number.ravel()[ends]] == 1])]
     houses = project(buildings.geometry.to_numpy(), plane)
+    standing = shapely.STRtree(houses)
     if len(loose):
         loose_points = shapely.points(loose)
-        end, house = shapely.STRtree(houses).query(loose_points, predicate="dwithin", distance=rule["house_m"])
+        end, house = standing.query(loose_points, predicate="dwithin", distance=rule["house_m"])
         corners, owner = shapely.get_coordinates(shapely.boundary(houses[np.unique(house)]), return_index=True)
         along = owner[1:] == owner[:-1]
         pieces.append(np.stack([corners[:-1][along], corners[1:][along]], axis=1))
@@ -287,7 +288,7 @@ def _polygons(lines: Shapes, buildings: gpd.GeoDataFrame, plane: Plane, rule: Ma
         return list(faces)
     faces = faces[shapely.area(faces) >= rule["least_m2"]]
     middle = shapely.point_on_surface(faces)  # a house is no place that is closed
-    house = np.unique(shapely.STRtree(houses).query(middle, predicate="within")[0])
+    house = np.unique(standing.query(middle, predicate="within")[0])
     return list(np.delete(faces, house))
 
 
