@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import shutil
 import subprocess
 from pathlib import Path
@@ -70,3 +72,38 @@ def test_what_cannot_be_drawn_is_said(folder, tmp_path):
         poster.build(folder, tmp_path / "plan.pdf", font=tmp_path / "broken.ttf")
     with pytest.raises(OutputError, match="Choose one of: A3, A4"):
         poster.build(folder, tmp_path / "plan.pdf", paper="A0")
+
+
+@chinese
+@pytest.mark.parametrize(("paper", "portrait"), [("A3", False), ("A4", True)])
+@pytest.mark.parametrize("standard", ["five-minute", "complete-community"])
+def test_no_line_is_written_over_another_or_below_the_sheet(folder, tmp_path, paper, portrait, standard):
+    """Lines that begin at one spot across the sheet stand at least their own height apart, with few services and with many."""
+    if standard != "five-minute":
+        folder = circle.run(KUANGSHAN, standard=standard).save(tmp_path / "run", published=False).folder
+    drawn = []
+
+    def keep(figure, *_, **__):
+        figure.canvas.draw()
+        drawn.append(figure)
+
+    with patch("matplotlib.figure.Figure.savefig", keep), contextlib.suppress(OSError, OutputError):
+        poster.build(folder, tmp_path / "plan.pdf", paper=paper, portrait=portrait)
+    (figure,) = drawn
+    boxes = [text.get_window_extent() for axes in figure.axes[1:] for text in axes.texts]
+    for one, other in itertools.combinations(boxes, 2):
+        shared_x, shared_y = (min(one.xmax, other.xmax) - max(one.xmin, other.xmin), min(one.ymax, other.ymax) - max(one.ymin, other.ymin))
+        assert shared_x <= 0 or shared_y <= 0.2 * min(one.height, other.height)
+    assert min(box.ymin for box in boxes) > 0.03 * figure.bbox.height
+    assert figure.texts[0].get_text().startswith("kuangshan · ")
+
+
+@chinese
+def test_where_nobody_lives_the_map_is_grey(folder, tmp_path):
+    seen = []
+    real = sketch.draw
+    with patch.object(sketch, "draw", lambda axes, scene, *rest: (seen.append(scene), real(axes, scene, *rest))):
+        poster.build(folder, tmp_path / "plan.pdf")
+    lived = seen[0].buildings["residential"].to_numpy()
+    assert (seen[0].classes[~lived] == len(sketch.COLOURS) + 1).all()
+    assert (seen[0].classes[lived] <= len(sketch.COLOURS)).all()

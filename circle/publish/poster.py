@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from circle.errors import OutputError
@@ -88,83 +89,106 @@ def _family(font: Path | None) -> str:
 
 def _draw(figure: Figure, run: Saved, *, scale: float, portrait: bool) -> None:
     boxes = (
-        {"map": (0.03, 0.40, 0.94, 0.50), "side": (0.03, 0.05, 0.94, 0.33)}
+        {"map": (0.03, 0.40, 0.94, 0.50), "side": (0.03, 0.05, 0.45, 0.33), "more": (0.53, 0.05, 0.44, 0.33)}
         if portrait
         else {"map": (0.02, 0.06, 0.64, 0.83), "side": (0.68, 0.06, 0.30, 0.83)}
     )
     figure.text(0.02, 0.965, f"{run.place} · {run.standard.title.zh}", fontsize=26 * scale, va="top", color=PALETTE[0])
     figure.text(0.02, 0.918, run.standard.title.en, fontsize=13 * scale, va="top", color="#555555")
     _map(figure.add_axes(boxes["map"]), run, scale)
-    side = figure.add_axes(boxes["side"])
-    side.set_axis_off()
-    side.set(xlim=(0, 1), ylim=(0, 1))
-    _side(side, run, scale)
+    stretch = 0.83 * 297 / (0.33 * 420) if portrait else 1.0  # a line is as high on a low box
+    first = _Column(figure, boxes["side"], scale, stretch)
+    _side(first, _Column(figure, boxes["more"], scale, stretch) if portrait else first, run)
     figure.text(0.02, 0.02, run.attribution, fontsize=8 * scale, color="#333333")
     figure.text(0.98, 0.02, "审图号：____________________", fontsize=9 * scale, ha="right", color="#333333")
 
 
 def _map(axes: Axes, run: Saved, scale: float) -> None:
     buildings = run.map("buildings")
-    scene = sketch.Scene(run.map("background"), run.map("edges"), buildings, sketch.by_gaps(buildings))
+    classes = np.where(buildings["residential"].to_numpy(), sketch.by_gaps(buildings), len(sketch.COLOURS) + 1)
+    scene = sketch.Scene(run.map("background"), run.map("edges"), buildings, classes)
     sketch.draw(axes, scene, run.map("facilities").geometry.representative_point(), scale, "N 北")
 
 
-def _side(axes: Axes, run: Saved, scale: float) -> None:
-    y = 1.0
+class _Column:
+    """A column of lines, from the top down; lengths are shares of the landscape sheet's column."""
 
-    def line(text: str, size: float = 9.0, *, gap: float = 0.021, **style: Any) -> None:
-        nonlocal y
-        axes.text(style.pop("x", 0.0), y, text, fontsize=size * scale, va="top", **style)
-        y -= gap
+    def __init__(self, figure: Figure, box: tuple[float, float, float, float], scale: float, stretch: float) -> None:
+        self.axes = figure.add_axes(box)
+        self.axes.set_axis_off()
+        self.axes.set(xlim=(0, 1), ylim=(0, 1))
+        self.scale, self.stretch, self.y = scale, stretch, 1.0
 
-    def part(title: str) -> None:
-        nonlocal y
-        y -= 0.012
-        line(title, 12, gap=0.032, color=PALETTE[0])
+    def line(self, text: str, size: float = 9.0, *, gap: float = 0.021, x: float = 0.0, color: str = "black") -> None:
+        """Write a line, and go down to the next one."""
+        self.axes.text(x, self.y, text, fontsize=size * self.scale, va="top", color=color)
+        self.down(gap)
 
-    part("超出限时的服务项数 / Services beyond their limit")
-    for colour, text in (*zip(sketch.COLOURS, sketch.MISSED, strict=True), (sketch.UNKNOWN, word("verdict", "unmapped"))):
-        axes.add_patch(_patch((0.0, y - 0.016), colour, hatched=colour == sketch.UNKNOWN))
-        line(text, x=0.07, gap=0.024)
-    part("达标率（有人居住的建筑） / Shares, homes only")
+    def right(self, x: float, text: str, size: float = 9.0, color: str = "black") -> None:
+        """Write beside the line that comes, up to `x`."""
+        self.axes.text(x, self.y, text, fontsize=size * self.scale, va="top", ha="right", color=color)
+
+    def down(self, gap: float) -> None:
+        """Leave room."""
+        self.y -= gap * self.stretch
+
+    def part(self, title: str) -> None:
+        """Write the title of a part."""
+        self.down(0.012)
+        self.line(title, 12, gap=0.032, color=PALETTE[0])
+
+    def swatch(self, colour: str, text: str) -> None:
+        """Write a line of the legend."""
+        from matplotlib.patches import Rectangle  # noqa: PLC0415
+
+        hatch = sketch.HATCH if colour == sketch.UNKNOWN else None
+        corner = (0.0, self.y - 0.016 * self.stretch)
+        self.axes.add_patch(
+            Rectangle(corner, 0.05, 0.017 * self.stretch, facecolor=colour, edgecolor="#444444", linewidth=0.5, hatch=hatch)
+        )
+        self.line(text, x=0.07, gap=0.024)
+
+
+def _side(first: _Column, second: _Column, run: Saved) -> None:
+    """Legend and shares in the first column, worst gaps and data in the second, which may be the same."""
+    first.part("超出限时的服务项数 / Services beyond their limit")
+    for colour, text in zip(sketch.COLOURS, sketch.MISSED, strict=True):
+        first.swatch(colour, text)
+    first.swatch(sketch.UNKNOWN, word("verdict", "unmapped"))
+    first.swatch(sketch.UNCOUNTED, "无人居住，不计入 / nobody lives here, not counted")
+    first.part("达标率（有人居住的建筑） / Shares, homes only")
     shares = run.summary["shares"]
     for key, label in {**run.labels, "all": head("all")}.items():
         block = shares[key]
         limit = f" ≤ {block['limit_min']:.3g} min" if key != "all" else ""
-        told = [_percent(block[unit]["share_met"]) for unit in ("buildings", "households")]
-        axes.text(0.72, y, told[0], fontsize=9 * scale, va="top", ha="right")
-        axes.text(0.98, y, told[1], fontsize=9 * scale, va="top", ha="right")
-        line(f"{label}{limit}")
-    axes.text(0.72, y, "栋 buildings", fontsize=7.5 * scale, va="top", ha="right", color="#555555")
-    axes.text(0.98, y, "户 households", fontsize=7.5 * scale, va="top", ha="right", color="#555555")
-    y -= 0.02
-    part("有短板的住宅（户数） / Homes with gaps, by households")
-    worst = _worst(run.table("buildings"))
+        for x, unit in ((0.82, "buildings"), (1.0, "households")):
+            first.right(x, _percent(block[unit]["share_met"]))
+        first.line(f"{label}{limit}")
+    first.right(0.82, "栋 buildings", 7.5, "#555555")
+    first.right(1.0, "户 households", 7.5, "#555555")
+    first.down(0.02)
+    second.part("有短板的住宅（户数） / Homes with gaps, by households")
+    # with a long standard one column holds fewer of them
+    worst = _worst(run.table("buildings"), LISTED if second is not first else LISTED - max(len(run.labels) - 5, 0))
     for name, missed, households in worst:
-        axes.text(0.98, y, f"{missed} × · {households:,.0f} 户", fontsize=8.5 * scale, va="top", ha="right")
-        line(name, 8.5, gap=0.019)
+        second.right(1.0, f"{missed} 项短板 gaps · {households:,.0f} 户", 8.5)
+        second.line(name, 8.5, gap=0.019)
     if not worst:
-        line("—")
-    part(head("data_date"))
+        second.line("—")
+    second.part(head("data_date"))
     walker = run.record["walker"]
     spoken = {"zh": clean(walker["label"]["zh"]), "en": clean(walker["label"]["en"]), "speed": walker["speed_m_per_s"]}
-    line((run.data_date or "")[:10] or head("unknown"))
-    line(note("walker", **spoken), 8)
-    line(f"{both(run.standard.title)}", 8)
-    line(_short(clean(run.standard.source), 70), 7, color="#555555")
-    line(f"circle {clean(str(run.record['circle']))}", 7, color="#555555")
+    second.line((run.data_date or "")[:10] or head("unknown"))
+    second.line(note("walker", **spoken), 8)
+    second.line(f"{both(run.standard.title)}", 8)
+    second.line(_short(clean(run.standard.source), 70), 7, color="#555555")
+    second.line(f"circle {clean(str(run.record['circle']))}", 7, color="#555555")
 
 
-def _patch(corner: tuple[float, float], colour: str, *, hatched: bool) -> Any:
-    from matplotlib.patches import Rectangle  # noqa: PLC0415
-
-    return Rectangle(corner, 0.05, 0.017, facecolor=colour, edgecolor="#444444", linewidth=0.5, hatch=sketch.HATCH if hatched else None)
-
-
-def _worst(buildings: pd.DataFrame) -> list[tuple[str, int, float]]:
+def _worst(buildings: pd.DataFrame, most: int) -> list[tuple[str, int, float]]:
     """Homes with gaps, most households first."""
     lived = buildings[buildings["residential"] & (buildings["gaps"] > 0)]
-    lived = lived.sort_values(["households", "gaps", "building"], ascending=[False, False, True]).head(LISTED)
+    lived = lived.sort_values(["households", "gaps", "building"], ascending=[False, False, True]).head(most)
     names = [_short(clean(str(name or "")) or clean(str(one)), 28) for name, one in zip(lived["name"], lived["building"], strict=True)]
     return list(zip(names, lived["gaps"].astype(int).tolist(), lived["households"].astype(float).tolist(), strict=True))
 

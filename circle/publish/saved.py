@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from circle.standards import Standard
 
 Texts = NDArray[np.object_]
 
+SUFFIX = re.compile(r"(\.osm)?\.(pbf|osm|gz|bz2|xml|gpkg)$", re.IGNORECASE)
 _FULL_BYTES = 1 << 20
 
 
@@ -46,9 +48,9 @@ class Saved:
 
     @property
     def place(self) -> str:
-        """Name of the place, or else of the files that it was read from."""
-        files = ", ".join(str(item.get("file", "")) for item in self.record.get("inputs", []))
-        return clean(str(self.record.get("place") or files))
+        """Name of the place, or else of the map that it was read from, without its suffix."""
+        file = next((str(item.get("file", "")) for item in self.record.get("inputs", [])), "")
+        return clean(str(self.record.get("place") or SUFFIX.sub("", file)))
 
     @property
     def labels(self) -> dict[str, str]:

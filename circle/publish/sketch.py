@@ -28,6 +28,7 @@ GROUND = {"water": "#cfe3f0", "green": "#e1edd5", "park": "#e1edd5", "railway": 
 COLOURS = (PALETTE[1], PALETTE[2], PALETTE[3], PALETTE[4])  # none, one, two or three, more services missed
 MISSED = ("0", "1", "2–3", "4+")
 UNKNOWN = "#ffffff"
+UNCOUNTED = "#d5d8da"  # where nobody lives
 HATCH = "////"
 MARGIN = 0.06  # around the buildings, as a share of their width
 METRES_PER_DEGREE = 111_320.0
@@ -35,7 +36,10 @@ METRES_PER_DEGREE = 111_320.0
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is drawn: tables `background`, `edges`, `buildings`, the class of each building (row of COLOURS, after the last: unknown)."""
+    """What is drawn: tables `background`, `edges`, `buildings`, and the class of each building.
+
+    A class is a row of COLOURS; after the last come `unknown` and `not counted`.
+    """
 
     background: gpd.GeoDataFrame
     edges: gpd.GeoDataFrame
@@ -75,6 +79,9 @@ def draw(axes: Axes, scene: Scene, spots: gpd.GeoSeries, scale: float = 1.0, up:
     part = buildings[scene.classes == len(COLOURS)]
     if len(part):
         part.plot(ax=axes, color=UNKNOWN, edgecolor="#777777", hatch=HATCH, linewidth=0.2 * scale, zorder=3, aspect=None)
+    part = buildings[scene.classes == len(COLOURS) + 1]
+    if len(part):
+        part.plot(ax=axes, color=UNCOUNTED, linewidth=0, zorder=3, aspect=None)
     style: dict[str, Any] = {"markersize": 3.2 * scale, "markeredgecolor": "white", "markeredgewidth": 0.5 * scale}
     axes.plot(spots.x, spots.y, "o", color="#111111", zorder=4, **style)
     axes.set_aspect(1 / np.cos(np.radians(middle)))
