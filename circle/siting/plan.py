@@ -300,7 +300,7 @@ def _gains(problem: Problem, built: Bools) -> Floats:
 def _proof(asked: Asked, order: tuple[Who, Means, str, bool], solution: Solution, verified: dict[str, Any]) -> dict[str, Any]:
     who, means, model, together = order
     problem = asked.problem
-    beyond = float(problem.demands.weight[asked.only_by_several].sum())
+    beyond = _beyond(asked, means)
     covers = (
         "every plan of the candidates offered"
         if not len(asked.passages)
@@ -315,10 +315,22 @@ def _proof(asked: Asked, order: tuple[Who, Means, str, bool], solution: Solution
         "status": solution.status, "proven": solution.proven, "objective": solution.objective, "bound": solution.bound,
         "gap": solution.gap if np.isfinite(solution.gap) else None, "unit": UNITS[model], "lost": solution.lost,
         "proof_covers": covers, "only_by_several_passages": beyond,
-        "bound_of_all_plans": solution.bound + beyond if model == "mclp" else None,
+        "bound_of_all_plans": min(solution.bound + beyond, float(problem.demands.weight.sum())) if model == "mclp" else None,
         "cost": float(problem.measures.cost[solution.built].sum()), "measures": int(solution.built.sum()),
         "verified": verified, "size": list(solution.size), "nodes": solution.nodes,
     }  # fmt: skip
+
+
+def _beyond(asked: Asked, means: Means) -> float:
+    """Weight that only walks through two new passages or more could bring within the limit, where the means allow two.
+
+    No option stands for such walks: `bound_of_all_plans` adds all of them to the bound, as if one plan served everyone who has one. It is
+    a bound on every plan, and a loose one where many wait behind two walls.
+    """
+    problem = asked.problem
+    cost = np.sort(problem.measures.cost[problem.measures.passage & ~problem.measures.forbidden])
+    two = len(cost) >= 2 and (means.k is None or means.k >= 2) and (means.budget is None or cost[:2].sum() <= means.budget)
+    return float(problem.demands.weight[asked.only_by_several].sum()) if two else 0.0
 
 
 def _zones(ground: Ground, tables: dict[str, pd.DataFrame], services: tuple[str, ...]) -> pd.DataFrame:
