@@ -26,6 +26,7 @@ import shapely
 from town import Town
 from typer.testing import CliRunner
 
+from circle import districts
 from circle.cli import app
 from circle.publish import index, layers, page, poster, workbook
 
@@ -126,7 +127,7 @@ def out(tmp_path_factory: pytest.TempPathFactory, hit: Path) -> Path:
 
 
 def square(town: Town, x: float, y: float = 0, side: float = 23) -> shapely.Polygon:
-    lon, lat = town.degrees(np.asarray([x, x + side]), np.asarray([y, y + (100 if side == 23 else side)]))
+    lon, lat = town.degrees(np.asarray([x, x + side]), np.asarray([y, y + (330 if side == 23 else side)]))
     return shapely.box(lon[0], lat[0], lon[1], lat[1])
 
 
@@ -178,6 +179,23 @@ def test_layers_hold_the_text_as_it_is_and_styles_none_of_it(out: Path) -> None:
 
 
 @browser.needed
+def test_nothing_runs_in_an_overview_or_the_page_of_a_district(out: Path, tmp_path: Path, hit: Path) -> None:
+    shutil.copytree(out / "run", tmp_path / "run")
+    districts.publish(tmp_path / "run", most=12)
+    assert not hit.exists()
+    with browser.chromium() as chromium:
+        visits = browser.Visits(chromium)
+        tab = visits.open(tmp_path / "run" / "map.html")
+        names = tab.locator("#districts tbody a").all_inner_texts()
+        assert {name.strip() for name in names} & {text.strip() for text in HOSTILE}
+        links = tab.locator("#districts tbody a").evaluate_all("links => links.map((one) => one.getAttribute('href'))")
+        assert all(re.fullmatch(r"map/d[0-9]+\.html", link) for link in links)
+        assert tab.locator("#panel script, #panel img, .folium-map script, .folium-map img").count() == 0
+        use_everything(visits.open(tmp_path / "run" / links[0]))
+        visits.close()
+
+
+@browser.needed
 def test_nothing_runs_in_a_browser_and_everything_is_shown_as_it_is(out: Path) -> None:
     said: list[str] = []
     with browser.chromium() as chromium:
@@ -216,7 +234,7 @@ def use_everything(tab: Any) -> None:
     inside = tab.locator("#panel, #card, #paper-sheet, .folium-map")
     assert [what for what in everything if inside.locator(what).count()] == []
     links = tab.evaluate("() => [...document.querySelectorAll('a')].map((one) => one.getAttribute('href'))")
-    assert all(re.match(r"https://(www\.openstreetmap\.org|opendatacommons\.org)/|#", link) for link in links), links
+    assert all(re.match(r"https://(www\.openstreetmap\.org|opendatacommons\.org)/|#|\.\./map\.html$", link) for link in links), links
     with tab.expect_download() as loading:
         tab.locator("#list button", has_text=re.compile("CSV")).first.click()
     for row in csv.reader(io.StringIO(Path(loading.value.path()).read_text(encoding="utf-8-sig"), newline="")):
