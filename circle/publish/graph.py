@@ -130,7 +130,7 @@ def graph(saved: blocks.Saved) -> str:
     edges, shapes = edges.take(pa.array(order)), shapes[order]
     new = np.empty(int(edges["edge"].to_numpy().max(initial=-1)) + 1, dtype=np.int64)
     new[edges["edge"].to_numpy()] = np.arange(len(edges))
-    links = blocks.read_table(saved.folder, "links.parquet", ["kind", "id", "edge", "offset_m", "leg_m", "flag"])
+    links = blocks.read_table(saved.folder, "links.parquet", ["kind", "id", "edge", "offset_m", "leg_m"], "flag")
     unit_s, unit_m = next((s, m) for most, s, m in UNITS if len(links) <= most)
 
     u, v, ids = _numbered(edges["u"].to_numpy(), edges["v"].to_numpy())
@@ -299,7 +299,9 @@ def _links(saved: blocks.Saved, links: pa.Table, new: Ints, at: Floats, tenths: 
     edge = new[links["edge"].to_numpy()]
     behind = np.where(at <= 0, 0, np.where(at >= 1, tenths[edge], np.clip(whole(at * tenths[edge]), 0, tenths[edge])))
     leg = whole(links["leg_m"].to_numpy() / unit_m)
-    through = np.asarray(pc.fill_null(pc.equal(pc.cast(links["flag"], pa.string()), CROSSING), False))  # noqa: FBT003 - pyarrow's own signature
+    through = np.zeros(len(links), dtype=bool)
+    if "flag" in links.column_names:
+        through = np.asarray(pc.fill_null(pc.equal(pc.cast(links["flag"], pa.string()), CROSSING), False))  # noqa: FBT003 - pyarrow's own signature
 
     def rows_of(name: str, ids: pa.ChunkedArray, rank: Ints) -> tuple[NDArray[np.intp], Ints]:
         mine = np.flatnonzero(np.asarray(pc.equal(kind, name)))
