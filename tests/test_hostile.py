@@ -110,7 +110,7 @@ def out(tmp_path_factory: pytest.TempPathFactory, hit: Path) -> Path:
     spots = [square(town, 10 + 23 * k, 212, 4).centroid for k in range(count)]
     offers = pd.DataFrame({"id": HOSTILE, "name": HOSTILE[::-1], "lon": [p.x for p in spots], "lat": [p.y for p in spots]})
     offers.assign(service="shop").to_csv(folder / "shops.csv", index=False)
-    offers.to_csv(folder / "rooms.csv", index=False)
+    offers.assign(id=[f"{text}{k}" for k, text in enumerate(HOSTILE)]).to_csv(folder / "rooms.csv", index=False)
     (folder / "check").mkdir()
     own = ["--zones", folder / "grids.geojson", "--facilities", folder / "shops.csv", "--crs", "WGS-84"]
     for words in (
