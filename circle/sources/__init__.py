@@ -23,6 +23,7 @@ from circle.sources import buildings as building_table
 from circle.sources import facilities as facility_table
 from circle.sources import geometry, integrity, osm, snapshot, surroundings
 from circle.sources.barriers import Enclosure, enclosure
+from circle.sources.lines import Lines
 from circle.sources.osm import BuildingTags
 
 __all__ = ["Enclosure", "Place", "digest", "read"]
@@ -105,6 +106,9 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     extent = extract.box or _extent(outlines, extract.walks.points)
     plane = Plane((extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2)
     around = surroundings.shapes(extract, findings)
+    barred, shut = _barrier_roads(extract), _closed_roads(extract)
+    extract.walks, extract.building_ways = Lines(), Lines()  # what tables were made of is as large as the tables: it goes before more are
+    extract.points, extract.lines, extract.areas = [], [], []
     table = building_table.table(ids, outlines, tags, surroundings.landuse(around), plane)
     offering = around[around["offers"].to_numpy(dtype=bool)]
     candidates = [
@@ -117,7 +121,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     closed_buildings = table[closed]
     table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
     zones = surroundings.zones(around)
-    walls = enclosure(around, _barrier_roads(extract), table, closed_buildings, plane)
+    walls = enclosure(around, barred, table, closed_buildings, plane)
     for layer, zone in surroundings.inside(shapely.centroid(table.geometry.to_numpy()), _with_compounds(zones, walls)).items():
         table["compound" if layer == "compound" else f"zone_{layer}"] = pd.Categorical(zone)
     if "compound" not in table:
@@ -133,7 +137,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
         facilities=facilities,
         doors=surroundings.doors(around),
         zones=zones,
-        background=surroundings.background(around, _closed_roads(extract)),
+        background=surroundings.background(around, shut),
         extent=extent,
         extent_from="header" if extract.box else "data",
         data_date=extract.data_date,
