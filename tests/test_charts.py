@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+import shapely
 
 import circle
 from circle import examples, siting
@@ -96,3 +97,16 @@ def test_what_is_not_proven_is_drawn_hollow(plan):
     open_ = replace(plan, curve=plan.curve.assign(proven=False))
     assert "not proven" in words(charts.curve(open_))
     assert "not proven" not in words(charts.curve(plan))
+
+
+def test_one_farm_far_out_does_not_shrink_a_town(run, monkeypatch):
+    from dataclasses import replace
+
+    whole = run.buildings.total_bounds
+    west, east = charts.place(run).figure.axes[0].get_xlim()
+    assert west < whole[0] < whole[2] < east
+    monkeypatch.setattr(charts, "SMALL", 100)
+    far = run.buildings.copy()
+    far.loc[0, "geometry"] = shapely.Polygon([(120, 30.2), (120.001, 30.2), (120.001, 30.201)])
+    assert charts.place(replace(run, buildings=far)).figure.axes[0].get_xlim()[1] < whole[2] + 0.01
+    assert charts.before_after(run, run, siting.propose(siting.on(run), ["clinic"], k=0)).figure.axes[0].get_xlim()[0] > whole[0] - 0.01

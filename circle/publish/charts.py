@@ -32,6 +32,7 @@ DPI = 160
 IN_TIME, LATE, SOFT = PALETTE[0], PALETTE[3], "#6b7580"
 MOST_ZONES = 20
 BINS = 30
+SMALL = 1000  # buildings
 
 Said = ParamSpec("Said")
 
@@ -196,7 +197,7 @@ def minutes(run: Drawn) -> Chart:
 
 @_styled
 def place(run: Drawn, service: str | None = None) -> Chart:
-    """The place with its buildings by services missed; with `service`, by that verdict alone, and its facilities."""
+    """The place with its homes by services missed; with `service`, by that verdict alone, and its facilities."""
     figure, (axes,) = _sheet(8.4, 8.4 / _wide(run) + 0.5)
     _draw(axes, run, service)
     _legend(figure, service)
@@ -296,14 +297,24 @@ def _draw(axes: Axes, run: Drawn, service: str | None) -> None:
         verdict = buildings[f"verdict_{service}"].astype(str)
         classes = np.select([(verdict == "met").to_numpy(), (verdict == "unmapped").to_numpy()], [0, len(sketch.COLOURS)], 2)
         spots = spots[spots["service"].astype(str) == service]
+    classes = np.where(buildings["residential"].to_numpy(), classes, len(sketch.COLOURS) + 1)
     for side in axes.spines.values():
         side.set(visible=True, color="#b9c0c7", linewidth=0.6)
-    sketch.draw(axes, sketch.Scene(run.background, run.edges, buildings, classes), spots.geometry.representative_point(), 0.75)
+    sketch.draw(axes, sketch.Scene(run.background, run.edges, buildings, classes, _box(run)), spots.geometry.representative_point(), 0.75)
+
+
+def _box(run: Drawn) -> tuple[float, float, float, float]:
+    """Where 99 of 100 buildings lie, as on the page: one farm far out would shrink the town. Small places are shown whole."""
+    bounds = run.buildings.geometry.bounds.to_numpy()
+    least, most = (0.0, 1.0) if len(bounds) < SMALL else (0.005, 0.995)
+    west, south = np.quantile(bounds[:, :2], least, axis=0)
+    east, north = np.quantile(bounds[:, 2:], most, axis=0)
+    return float(west), float(south), float(east), float(north)
 
 
 def _wide(run: Drawn) -> float:
     """How many times wider than high the buildings lie; never a strip."""
-    west, south, east, north = run.buildings.total_bounds
+    west, south, east, north = _box(run)
     ratio = (east - west) * np.cos(np.radians((south + north) / 2)) / max(north - south, 1e-9)
     return float(np.clip(ratio, 0.9, 2.5))
 
@@ -321,4 +332,5 @@ def _legend(figure: Figure, service: str | None) -> None:
         said = {0: _both("达标", "in time"), 2: _both("未达标", "not in time")}
     handles = [Patch(facecolor=sketch.COLOURS[row], edgecolor="#444444", label=label) for row, label in said.items()]
     handles.append(Patch(facecolor=sketch.UNKNOWN, edgecolor="#777777", hatch=sketch.HATCH, label=_both("数据缺失", "unmapped")))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8.5)
+    handles.append(Patch(facecolor=sketch.UNCOUNTED, label=_both("无人居住", "nobody lives here")))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3 if len(handles) > 4 else 4, frameon=False, fontsize=8.5)

@@ -30,6 +30,7 @@ MISSED = ("0", "1", "2–3", "4+")
 UNKNOWN = "#ffffff"
 UNCOUNTED = "#d5d8da"  # where nobody lives
 HATCH = "////"
+MANY = 5000  # buildings
 MARGIN = 0.06  # around the buildings, as a share of their width
 METRES_PER_DEGREE = 111_320.0
 
@@ -38,13 +39,15 @@ METRES_PER_DEGREE = 111_320.0
 class Scene:
     """What is drawn: tables `background`, `edges`, `buildings`, and the class of each building.
 
-    A class is a row of COLOURS; after the last come `unknown` and `not counted`.
+    A class is a row of COLOURS; after the last come `unknown` and `not counted`. `shown` is the box that the map is to show (west, south,
+    east, north; degrees), all buildings where none is given.
     """
 
     background: gpd.GeoDataFrame
     edges: gpd.GeoDataFrame
     buildings: gpd.GeoDataFrame
     classes: NDArray[np.int64]
+    shown: tuple[float, float, float, float] | None = None
 
 
 def chinese_font() -> str | None:
@@ -65,20 +68,21 @@ def by_gaps(buildings: gpd.GeoDataFrame) -> NDArray[np.int64]:
 def draw(axes: Axes, scene: Scene, spots: gpd.GeoSeries, scale: float = 1.0, up: str = "N") -> None:
     """Draw a place: `spots` are the facilities, `scale` is 1 for two thirds of an A3 sheet, `up` stands below the arrow to the north."""
     buildings = scene.buildings
-    west, south, east, north = shapely.total_bounds(buildings.geometry.to_numpy())
+    west, south, east, north = scene.shown or shapely.total_bounds(buildings.geometry.to_numpy())
     middle = float((south + north) / 2)
     for kind, colour in GROUND.items():
         part = scene.background[scene.background["kind"].astype(str) == kind]
         if len(part):
             part.plot(ax=axes, color=colour, linewidth=0.6 * scale, zorder=1, aspect=None)
     scene.edges.plot(ax=axes, color="#c9c9c9", linewidth=0.5 * scale, zorder=2, aspect=None)
+    outline = (0.2 if len(buildings) < MANY else 0.04) * scale  # in a city the outlines would hide the colours
     for row, colour in enumerate(COLOURS):
         part = buildings[scene.classes == row]
         if len(part):
-            part.plot(ax=axes, color=colour, edgecolor="#444444", linewidth=0.2 * scale, zorder=3, aspect=None)
+            part.plot(ax=axes, color=colour, edgecolor="#444444", linewidth=outline, zorder=3, aspect=None)
     part = buildings[scene.classes == len(COLOURS)]
     if len(part):
-        part.plot(ax=axes, color=UNKNOWN, edgecolor="#777777", hatch=HATCH, linewidth=0.2 * scale, zorder=3, aspect=None)
+        part.plot(ax=axes, color=UNKNOWN, edgecolor="#777777", hatch=HATCH, linewidth=outline, zorder=3, aspect=None)
     part = buildings[scene.classes == len(COLOURS) + 1]
     if len(part):
         part.plot(ax=axes, color=UNCOUNTED, linewidth=0, zorder=3, aspect=None)
