@@ -130,7 +130,7 @@ def test_a_missing_place_is_said(tmp_path, monkeypatch):
 
 
 def test_the_locked_gate_mends_the_bus_stop_and_the_plan_holds(run):
-    """A shut gate is two dead ends at one spot: the passage must join its two sides, in the plan and in the scenario alike."""
+    """The gate is opened, not another one built beside it, in the plan and in the scenario alike."""
     ground = siting.on(run)
     plan = siting.propose(ground, ["bus_stop"], budget=40_000, with_passages=True)
     after = run.with_scenario(plan.scenario())
@@ -139,7 +139,8 @@ def test_the_locked_gate_mends_the_bus_stop_and_the_plan_holds(run):
     assert (run.buildings[rows]["verdict_bus_stop"] == "gap").all()
     assert (after.buildings[rows]["verdict_bus_stop"] == "met").all()
     assert len(plan.passages) == 1
-    assert 0 < plan.passages["length_m"].iloc[0] < 2
+    locked = run.gates[run.gates["passage"].astype(str) == "nobody"]["gate"].tolist()
+    assert plan.passages["passage"].tolist() == locked
     assert (after.buildings["minutes_bus_stop"] == plan.tables["buildings"]["minutes_bus_stop"]).all()
 
 
