@@ -32,6 +32,7 @@ from circle.errors import Findings, PlaceError
 from circle.projection import Plane
 from circle.scenario import Scenario, without_services
 from circle.standards import Limit, Standard
+from circle.units import limit_seconds
 
 SOURCE = "scenario"
 WORSE_MIN = 1e-9  # minutes; sums of the same seconds in another order differ by less
@@ -90,7 +91,7 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     if services:
         with clock.stage("linkage"):
             case, order = _case(state, net, links, facilities, plane)
-        columns = judging.columns(case, services, findings, clock)
+        columns = judging.columns(_sparing(case, state, fitting, (facilities, {*gone, *fresh}), plane), services, findings, clock)
         links = _looked(links, case, order)
         made = {str(name): part[name] for part in columns for name in part}
         base = buildings.drop(columns=["verdict", "gaps", *made])
@@ -289,6 +290,71 @@ def _case(state: State, net: edits.Tables, links: pd.DataFrame, facilities: gpd.
     speed = float(state.record["walker"]["speed_m_per_s"])
     graph = access.Graph.of(net.edges, net.nodes)
     return judging.Case(facilities, graph, mine, theirs, where, goals, speed, seen, openings), order
+
+
+def _sparing(
+    case: judging.Case, state: State, scenario: Scenario, changed: tuple[gpd.GeoDataFrame, set[str]], plane: Plane
+) -> judging.Case:
+    """The case, with barriers asked about again only where the answer may be another; a scenario that changes the network changes all."""
+    if case.openings is None or scenario.changes_network:
+        return case
+    facilities, ids = changed
+    moved = _moved(state.tables["facilities"], facilities, {*ids, *(each.facility for each in scenario.closings)})
+    return replace(case, openings=_Again(case, state.tables, state.tables["edges"], moved, plane))
+
+
+def _moved(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, ids: set[str]) -> gpd.GeoDataFrame:
+    """Where facilities stood or stand that came, moved or closed: `service` and shapes."""
+    parts = [table[table["facility"].astype(str).isin(ids)][["service", "geometry"]].astype({"service": str}) for table in (before, after)]
+    return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=before.crs)
+
+
+class _Again(reasons.Openings):
+    """Openings that are asked again only for buildings that a changed facility is near enough to.
+
+    What one opened barrier would do for a building hangs on walks within the limit, and no such walk leads farther, in a straight line,
+    than the fastest way of the network allows. Beyond that the run's own answer stands.
+    """
+
+    def __init__(
+        self, case: judging.Case, tables: Mapping[str, Any], edges: gpd.GeoDataFrame, moved: gpd.GeoDataFrame, plane: Plane
+    ) -> None:
+        found = case.openings
+        assert found is not None  # noqa: S101 - the caller asked
+        for name, value in vars(found).items():
+            setattr(self, name, value)
+        self._before, self._setting = tables["buildings"], case.setting
+        self._moved = {str(service): restored.on_plane(part.geometry.to_numpy(), plane) for service, part in moved.groupby("service")}
+        least = np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy())
+        walked = np.isfinite(least) & (least > 0)
+        pace = edges["length_m"].to_numpy()[walked] / least[walked]
+        self._fastest = float(max(pace.max(initial=0.0), case.speed_m_per_s))
+
+    def blame(
+        self, told: pd.DataFrame, service: reasons.Service, homes: reasons.Homes, graph: access.Graph, speed_m_per_s: float
+    ) -> pd.DataFrame:
+        """As `Openings.blame` says of all buildings."""
+        reason, barrier = f"reason_{service.name}", f"barrier_{service.name}"
+        if barrier not in self._before:
+            return super().blame(told, service, homes, graph, speed_m_per_s)
+        old = self._before[reason].astype(str).to_numpy()
+        now = told[reason].astype(str).to_numpy(dtype=object).copy()
+        reach = limit_seconds(service.limit_min) * self._fastest * self._setting.units * 1.001
+        near = np.zeros(len(told), dtype=bool)
+        for shape in self._moved.get(service.name, ()):
+            near |= shapely.distance(self._setting.starts, shape) <= reach
+        asked = np.isin(now, ["detour", "island"])
+        kept = asked & ~near & np.isin(old, ["detour", "island", "barrier"])
+        rows = np.flatnonzero(asked & ~kept)
+        again = super().blame(told.iloc[rows].reset_index(drop=True), service, homes.take(rows), graph, speed_m_per_s)
+        name = np.full(len(told), "", dtype=object)
+        was = kept & (old == "barrier")
+        now[was], name[was] = "barrier", self._before[barrier].astype(str).to_numpy()[was]
+        now[rows], name[rows] = again[reason].astype(str).to_numpy(), again[barrier].astype(str).to_numpy()
+        words = sorted(set(name.tolist()) - {""})
+        codes = pd.Index([*words, ""]).get_indexer(pd.Index(name))
+        said = schema.coded(pd.Index(gaps.REASONS).get_indexer(pd.Index(now)), list(gaps.REASONS))
+        return told.assign(**{reason: said, barrier: schema.coded(codes, [*words, ""])})
 
 
 def _looked(links: pd.DataFrame, case: judging.Case, order: Ints) -> pd.DataFrame:
