@@ -474,3 +474,13 @@ def test_the_helsinki_grid_counts_its_people(test_data):
     out = layers.enrich(place, layers.Layers(population=spec, population_unit="count"), ["shop"])
     assert out.understood[0]["persons"] > 5000
     assert (out.place.buildings["households_by"] == "raster").sum() > 200
+
+
+def test_a_boundary_may_be_wider_than_the_map(tmp_path):
+    """A district's outline round an extract of a part of it: none of its corners lies on the map, and everybody counts."""
+    made = town()
+    for name, box in (("区", (-90_000, -90_000, 90_000, 90_000)), ("别处", (50_000, 50_000, 60_000, 60_000))):
+        gpd.GeoDataFrame({"id": [1]}, geometry=[made._shape(shapely.box(*box))], crs=4326).to_file(tmp_path / f"{name}.gpkg")
+    assert len(enrich(made, boundary=str(tmp_path / "区.gpkg")).place.buildings) == len(made.homes)
+    with pytest.raises(PlaceError, match="none of its 5 points lies in the place"):
+        enrich(made, boundary=str(tmp_path / "别处.gpkg"))

@@ -171,7 +171,8 @@ def _converted(sheet: Sheet, pair: tuple[Floats, Floats], said: System | None, g
 def _some_inside(ground: Ground, lon: Floats, lat: Floats, name: str) -> None:
     if not ground.inside(lon, lat).any():
         raise PlaceError(
-            f"read as {name}, as --crs says, none of its {np.isfinite(lon).sum():,} points lies in the place. Try another system."
+            f"read as {name}, none of its {np.isfinite(lon).sum():,} points lies in the place. "
+            "Check that it is the file of this place, or name another system with --crs."
         )
 
 
@@ -227,19 +228,32 @@ def _shapes(sheet: Sheet, said: System | None, ground: Ground, findings: Finding
     def moved(xy: Floats) -> Floats:
         return np.column_stack(system.to_wgs84(xy[:, 1], xy[:, 0]) if swap else system.to_wgs84(xy[:, 0], xy[:, 1]))
 
-    spots = moved(spots)
-    _some_inside(ground, spots[:, 0], spots[:, 1], system.name if len(system.name) < 30 else "it declares")
-    if said is None:
-        verdict = crs_guess.judge(ground, spots[:, 0], spots[:, 1])
-        best = verdict.winner or verdict.best
-        if best.system is not WGS84 or best.swapped:
-            if verdict.winner is not None or not areas:
-                raise PlaceError(f"it declares {system.name[:30]}, and {_refusal(sheet, verdict, verdict.winner)}")
-            findings.add("tables.crs_untested", sheet.label, verdict.sentences())
-        elif verdict.winner is None:
-            findings.add("tables.crs_untested", sheet.label, verdict.sentences())
     raw[known] = shapely.transform(raw[known], moved)
-    return _valid(raw), system.name
+    spots, shapes = moved(spots), _valid(raw)
+    if not (areas and _wider_than_the_place(ground, spots, shapes)):
+        _some_inside(ground, spots[:, 0], spots[:, 1], system.name if len(system.name) < 30 else "it declares")
+        if said is None:
+            _weighed(sheet, system, ground, spots, findings, areas=areas)
+    return shapes, system.name
+
+
+def _wider_than_the_place(ground: Ground, spots: Floats, shapes: Shapes) -> bool:
+    """Whether areas hold the place and have no corner in it: there is nothing to tell a shift by, and a shift matters little."""
+    if ground.inside(spots[:, 0], spots[:, 1]).any():
+        return False
+    return bool(shapely.intersects(shapes[~shapely.is_missing(shapes)], shapely.box(*ground.extent)).any())
+
+
+def _weighed(sheet: Sheet, system: System, ground: Ground, spots: Floats, findings: Findings, *, areas: bool) -> None:
+    """Refuse a file that declares a system and fits another; tell where that is open."""
+    verdict = crs_guess.judge(ground, spots[:, 0], spots[:, 1])
+    best = verdict.winner or verdict.best
+    if best.system is not WGS84 or best.swapped:
+        if verdict.winner is not None or not areas:
+            raise PlaceError(f"it declares {system.name[:30]}, and {_refusal(sheet, verdict, verdict.winner)}")
+        findings.add("tables.crs_untested", sheet.label, verdict.sentences())
+    elif verdict.winner is None:
+        findings.add("tables.crs_untested", sheet.label, verdict.sentences())
 
 
 def _spots(shapes: Shapes, *, areas: bool) -> Floats:
