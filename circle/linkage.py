@@ -270,14 +270,19 @@ def _within(
     if every:
         box, hit, leg, start, offset = _stretches(shapes, rows, lines, (box, hit, leg, start, offset), network)
     node = _node(hit, offset, network)
-    order = np.lexsort((hit, node, leg, box))
-    twin = np.zeros(len(order), dtype=bool)
+    # Where a private way leaves a street, one stands on both: neither tie says what the other does. They count as one of those kept.
+    who = pd.Categorical(network.edges["access"], categories=list(rules.ACCESS)).codes[hit]
+    order = np.lexsort((hit, who, node, leg, box))
+    again, twin = np.zeros(len(order), dtype=bool), np.zeros(len(order), dtype=bool)
     if len(order):
-        o = order
-        twin[1:] = (box[o][1:] == box[o][:-1]) & (node[o][1:] == node[o][:-1]) & (node[o][1:] >= 0) & (leg[o][1:] - leg[o][:-1] < 1e-6)
-    chosen = order[~twin]
+        same = [column[order][1:] == column[order][:-1] for column in (box, node)]
+        again[1:] = np.logical_and.reduce(same) & (node[order][1:] >= 0) & (leg[order][1:] - leg[order][:-1] < 1e-6)
+        twin[1:] = again[1:] & (who[order][1:] == who[order][:-1])
+    kept = ~twin
     if not every:
-        chosen = chosen[_rank(box[chosen]) < int(rule["keep"])]
+        first = np.flatnonzero(~again)
+        kept &= (_rank(box[order][first]) < int(rule["keep"]))[np.cumsum(~again) - 1]
+    chosen = order[kept]
     box, hit = box[chosen], hit[chosen]
     flag = np.where(network.edges["island"].to_numpy()[hit], 2, np.where(leg[chosen] > rule["far_m"], 1, 0)).astype(np.int8)
     return Links(rows[box], hit, offset[chosen], leg[chosen], start[chosen, 0], start[chosen, 1], flag)

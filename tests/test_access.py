@@ -274,3 +274,12 @@ def test_the_referee_s_search_finds_the_same():
     shop = tie.assign(id="shop", offset_m=60.0)
     found = access.shortest_seconds(access.to_networkx(edges), houses, shop)
     assert found == pytest.approx({"before": 5 + 40 + 5})  # 48 m of a street that takes 100 s for 120 m; nobody gets back to it from behind
+
+
+def test_who_may_walk_a_driveway_says_nothing_of_the_street_that_it_leaves():
+    town = Town()
+    town.street((0, 0), (0, -60), access="private")  # drawn first; the shop's nearest point is the corner of both
+    town.street((-100, 0), (0, 0), (100, 0))
+    home = town.house(-50, 4)
+    town.offer("shop", 0, 6)
+    assert town.measure("shop").seconds[home] == pytest.approx((4 + 50 + 6) / 1.2, abs=0.01)

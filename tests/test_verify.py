@@ -15,7 +15,7 @@ from commands import one
 from town import Town
 
 import circle
-from circle import folder, verify
+from circle import examples, folder, verify
 from circle.errors import SourceError
 
 KUANGSHAN = Path(__file__).resolve().parent.parent / "data" / "kuangshan" / "kuangshan.osm.pbf"
@@ -124,10 +124,19 @@ def test_a_changed_summary_is_found(copy):
     assert report.checks[-1].told["who"] == "shares.shop.buildings.met"
 
 
+def test_what_the_demo_ran_on_comes_along(copy):
+    assert verify.verify(copy, sample=5).checks[0] == verify.Check("input", ok=True, told={"file": str(examples.kuangshan())})
+
+
 def test_what_cannot_be_checked_is_said_and_is_no_failure(copy, tmp_path):
-    report = verify.verify(copy, sample=5)  # the source lies elsewhere
+    record = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    record["inputs"][0]["file"] = "elsewhere.osm.pbf"
+    (copy / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    report = verify.verify(copy, sample=5)
     assert report.ok
-    assert report.checks[0] == verify.Check("input_absent", None, {"file": "kuangshan.osm.pbf"})
+    assert report.checks[0] == verify.Check("input_absent", None, {"file": "elsewhere.osm.pbf"})
+    record["inputs"][0]["file"] = "kuangshan.osm.pbf"
+    (copy / "run.json").write_text(json.dumps(record), encoding="utf-8")
     shutil.copy(KUANGSHAN, tmp_path / "kuangshan.osm.pbf")  # beside the run's folder
     assert verify.verify(copy, sample=5).checks[0].name == "input"
     (tmp_path / "kuangshan.osm.pbf").write_bytes(b"another")  # a file of that name that lies around
