@@ -270,14 +270,15 @@ def _within(
     if every:
         box, hit, leg, start, offset = _stretches(shapes, rows, lines, (box, hit, leg, start, offset), network)
     node = _node(hit, offset, network)
-    # Where a private way leaves a street, one stands on both: neither tie says what the other does. They count as one of those kept.
+    # Where a private way leaves a street, a building stands on both, and its people may take either: two ties that count as one of those
+    # kept. What all may come to is tied to the street alone there, else it would let strangers through the yard of its neighbours.
     who = pd.Categorical(network.edges["access"], categories=list(rules.ACCESS)).codes[hit]
     order = np.lexsort((hit, who, node, leg, box))
     again, twin = np.zeros(len(order), dtype=bool), np.zeros(len(order), dtype=bool)
     if len(order):
         same = [column[order][1:] == column[order][:-1] for column in (box, node)]
         again[1:] = np.logical_and.reduce(same) & (node[order][1:] >= 0) & (leg[order][1:] - leg[order][:-1] < 1e-6)
-        twin[1:] = again[1:] & (who[order][1:] == who[order][:-1])
+        twin[1:] = again[1:] & (every | (who[order][1:] == who[order][:-1]))
     kept = ~twin
     if not every:
         first = np.flatnonzero(~again)

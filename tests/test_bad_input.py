@@ -228,6 +228,7 @@ def stopped(source: Path, out: Path, when: str) -> tuple[int, str]:
     """Start the real command, interrupt it as soon as it says `when`, and wait for its end."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "circle", "run", str(source), "-o", str(out)]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background ignore it, and so would their children
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         said = ""
         for line in process.stderr:
