@@ -351,16 +351,17 @@ def shortest_seconds(graph: nx.MultiDiGraph, buildings: pd.DataFrame, facilities
     Seconds by building id; a building without a path is missing.
     """
     goal = "goal"
-    walks = _layered(graph)
+    mine, theirs = _records(buildings), _records(facilities)
+    walks = _layered(graph, {link[end] for link in (*mine, *theirs) if link["access"] != PUBLIC for end in ("u", "v")})
     walks.add_node(goal)
     tied: dict[int, list[tuple[float, float]]] = {}
-    for link in _records(facilities):
+    for link in theirs:
         share, forward, backward = _on_edge(link)
         tied.setdefault(link["edge"], []).append((share, link["leg_s"]))
         layer = _layer(link, "destination" if link["visitors"] or link["access"] == SHARED else "origin")
         _tie(walks, (layer, link["u"]), goal, link["leg_s"] + (share * forward if share else 0.0))
         _tie(walks, (layer, link["v"]), goal, link["leg_s"] + ((1 - share) * backward if share < 1 else 0.0))
-    for link in _records(buildings):
+    for link in mine:
         share, forward, backward = _on_edge(link)
         start, layer = ("building", link["id"]), _layer(link, "origin")
         _tie(walks, start, (layer, link["u"]), link["leg_s"] + (share * backward if share else 0.0))
@@ -373,18 +374,21 @@ def shortest_seconds(graph: nx.MultiDiGraph, buildings: pd.DataFrame, facilities
     return {node[1]: float(length) for node, length in found.items() if node[0] == "building"}
 
 
-def _layered(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
-    """Three graphs, one above the other: private ways of the origin, public ways, private ways of the destination; one may only go on."""
+def _layered(graph: nx.MultiDiGraph, private: set[int]) -> nx.MultiDiGraph:
+    """Three graphs, one above the other: private ways of the origin, public ways, private ways of the destination; one may only go on.
+
+    Only nodes of ways that are not open to all (`private`: those that somebody is tied to) lie in more than one of them.
+    """
     walks = nx.MultiDiGraph()
-    for node in graph:
+    arcs = [(u, v, data["edge"], data["seconds"], data.get("access", PUBLIC)) for u, v, data in graph.edges(data=True)]
+    for node in private.union(*((u, v) for u, v, *_, said in arcs if said != PUBLIC)):
         walks.add_edge(("origin", node), (PUBLIC, node), seconds=0.0)
         walks.add_edge((PUBLIC, node), ("destination", node), seconds=0.0)
-    for u, v, data in graph.edges(data=True):
-        said = data.get("access", PUBLIC)
+    for u, v, edge, taken, said in arcs:
         layers = [PUBLIC] if said in (PUBLIC, SHARED) else []
         layers += ["origin", "destination"] if said != PUBLIC else []
         for layer in layers:
-            walks.add_edge((layer, u), (layer, v), seconds=data["seconds"])
+            walks.add_edge((layer, u), (layer, v), (edge, taken), seconds=taken)  # named, for networkx is slow at finding names
     return walks
 
 

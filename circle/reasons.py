@@ -122,16 +122,18 @@ class Openings:
         The walking network.
     outlines
         Buildings on the plane: no passage leads through one.
+    box
+        West, south, east, north on the plane: spots are tried in it alone. Without one, everywhere.
     """
 
-    def __init__(self, barriers: gpd.GeoDataFrame, network: Network, outlines: Shapes) -> None:
+    def __init__(self, barriers: gpd.GeoDataFrame, network: Network, outlines: Shapes, box: Floats | None = None) -> None:
         self.network = network
         self.ids = barriers["barrier"].astype(str).to_numpy(dtype=object)
         self.rank, self.widest = _rank_of(barriers), _widest(barriers)
         lines, owner = _lines(barriers, network)
         opens = self.widest[owner] > 0
         self.lines, self.owner = lines[opens], owner[opens]
-        self.spots = _spots(self.lines, self.owner, network)
+        self.spots = _spots(self.lines, self.owner, network, box)
         self._tried = np.zeros(len(self.spots.x), dtype=bool)
         self._found: list[Passages] = []
         self._edges: shapely.STRtree | None = None
@@ -326,7 +328,8 @@ def _widest(barriers: gpd.GeoDataFrame) -> Floats:
     return np.take([float(widths.get(one, widths["other"])) for one in kind.categories], kind.codes)
 
 
-def _spots(lines: Shapes, owner: Ints, network: Network) -> Spots:
+def _spots(lines: Shapes, owner: Ints, network: Network, box: Floats | None = None) -> Spots:
+    """Points along barriers; of these, where there is a `box` on the plane, only those in it."""
     if not len(lines):
         none = np.empty(0)
         return Spots(none, none, none, none, none.astype(np.intp))
@@ -337,17 +340,43 @@ def _spots(lines: Shapes, owner: Ints, network: Network) -> Spots:
     step = np.arange(len(of)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     at = (step + 0.5) * length[of] / pieces[of]
 
-    def place(distance: Floats) -> Floats:
-        return np.asarray(shapely.get_coordinates(side_by_side(shapely.line_interpolate_point, lines[of], distance)))
-
-    here = place(at)
+    points = _Points(lines)
+    here = points.at(of, at)
+    if box is not None:
+        rows = np.flatnonzero(((here >= box[:2]) & (here <= box[2:])).all(axis=1))
+        of, at, here = of[rows], at[rows], here[rows]
     aside = ASIDE_M * units[of]
-    before, after = place(np.maximum(at - aside, 0.0)), place(np.minimum(at + aside, length[of]))
+    before, after = points.at(of, np.maximum(at - aside, 0.0)), points.at(of, np.minimum(at + aside, length[of]))
     direction = after - before
     size = np.hypot(*direction.T)
     kept = size > 0  # a loop shorter than a stride has no direction
     direction = direction[kept] / size[kept, None]
     return Spots(here[kept, 0], here[kept, 1], direction[:, 0], direction[:, 1], owner[of][kept])
+
+
+class _Points:
+    """Points along lines. A coast or a railway has thousands of spots; to walk it from its begin for each of them would cost their square.
+
+    What is said of one line does not hang on the others, to the last bit.
+    """
+
+    def __init__(self, lines: Shapes) -> None:
+        self._place, of = shapely.get_coordinates(lines, return_index=True)
+        step = np.r_[0.0, np.hypot(*np.diff(self._place, axis=0).T)]
+        self._first = np.searchsorted(of, np.arange(len(lines) + 1))
+        step[self._first[:-1]] = 0.0
+        self._along = pd.Series(step).groupby(of).cumsum().to_numpy()
+        self._whole = np.cumsum(step)  # grows over all lines, so that one search finds the piece of each
+
+    def at(self, line: Ints, distance: Floats) -> Floats:
+        """Places at distances (units of the plane) along lines, shape (n, 2)."""
+        first, last = self._first[line], self._first[line + 1] - 2
+        piece = np.clip(np.searchsorted(self._whole, self._whole[first] + distance, side="right") - 1, first, last)
+        piece -= (self._along[piece] > distance) & (piece > first)  # sums over all lines are rounded
+        piece += (self._along[piece + 1] <= distance) & (piece < last)
+        begin, step = self._along[piece], self._along[piece + 1] - self._along[piece]
+        share = np.divide(distance - begin, step, out=np.zeros(len(piece)), where=step > 0)
+        return np.asarray(self._place[piece] + np.clip(share, 0.0, 1.0)[:, None] * (self._place[piece + 1] - self._place[piece]))
 
 
 def _segments(lines: Shapes, edges: Ints) -> tuple[Floats, Floats, Ints]:

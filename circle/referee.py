@@ -16,12 +16,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
 from circle.access import shortest_seconds, to_networkx
 from circle.units import SECONDS_PER_MINUTE, seconds
 
 LARGEST_CUT = 4_000  # edges; a walk whose piece of network is larger is left to `circle verify`
-CLUSTERS = 4
+CLUSTERS = 4  # at most; a smaller sample has fewer, of `TOGETHER` buildings or more
+TOGETHER = 6
 MARGIN_M = 300.0  # legs, and what a degree is worth, lie within
 
 
@@ -43,8 +45,10 @@ class Tables:
     links: pd.DataFrame
 
 
-def check(tables: Tables, services: tuple[str, ...], speed_m_per_s: float, *, sample: int, seed: int) -> Check:
-    """Work out again `sample` buildings, drawn at random, for every service.
+def check(
+    tables: Tables, services: tuple[str, ...], speed_m_per_s: float, *, sample: int, seed: int, among: NDArray[np.bool_] | None = None
+) -> Check:
+    """Work out again `sample` buildings, drawn at random (`among`: only of these), for every service.
 
     The sample is drawn in a few clusters, so that one piece of network serves several buildings. Walks whose piece would exceed
     `LARGEST_CUT` edges are not compared, and not counted.
@@ -54,14 +58,16 @@ def check(tables: Tables, services: tuple[str, ...], speed_m_per_s: float, *, sa
     draw = np.random.default_rng(seed)
     bounds = tables.edges.geometry.bounds.to_numpy()
     centre = shapely.get_coordinates(shapely.centroid(tables.buildings.geometry.to_numpy()))
-    free = np.ones(len(centre), dtype=bool)
+    free = np.ones(len(centre), dtype=bool) if among is None else among.copy()
     compared, worst = 0, 0.0
-    for _ in range(CLUSTERS):
+    clusters = min(CLUSTERS, -(-sample // TOGETHER))
+    each = -(-sample // clusters)
+    for _ in range(clusters):
         if not free.any():
             break
         heart = centre[draw.choice(np.flatnonzero(free))]
         distance = np.where(free, np.abs(centre - heart).sum(axis=1), np.inf)
-        rows = np.argpartition(distance, min(-(-sample // CLUSTERS), len(centre)) - 1)[: -(-sample // CLUSTERS)]
+        rows = np.argpartition(distance, min(each, len(centre)) - 1)[:each]
         rows = rows[free[rows]]
         free[rows] = False
         for service in services:

@@ -25,21 +25,23 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from pandas.api.types import union_categoricals
 
-from circle import access, edits, gaps, judging, linkage, reasons, referee, restored, rules, schema, summary
+from circle import access, again, edits, gaps, judging, linkage, reasons, referee, restored, rules, schema, sight, summary
 from circle.clock import Clock, Say
 from circle.errors import Findings, PlaceError
 from circle.projection import Plane
 from circle.scenario import Scenario, without_services
 from circle.standards import Limit, Standard
-from circle.units import limit_seconds
 
 SOURCE = "scenario"
 WORSE_MIN = 1e-9  # minutes; sums of the same seconds in another order differ by less
 SEED = 20220617
+WORDS = {"id": object, "kind": object, "flag": object}
 CHECKED = 5  # the run itself was checked: of a change, networkx walks a fifth of the sample again
 
 Ints = NDArray[np.intp]
+Bools = NDArray[np.bool_]
 Shapes = NDArray[np.object_]
 
 
@@ -90,8 +92,9 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     buildings = state.tables["buildings"]
     if services:
         with clock.stage("linkage"):
-            case, order = _case(state, net, links, facilities, plane)
-        columns = judging.columns(_sparing(case, state, fitting, (facilities, {*gone, *fresh}), plane), services, findings, clock)
+            moved = _moved(state.tables["facilities"], facilities, fitting, {*gone, *fresh})
+            case, order = _case(state, net, links, facilities, plane, moved)
+        columns = judging.columns(case, services, findings, clock)
         links = _looked(links, case, order)
         made = {str(name): part[name] for part in columns for name in part}
         base = buildings.drop(columns=["verdict", "gaps", *made])
@@ -102,12 +105,11 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     findings.extend("scenario.worse", worse)
     with clock.stage("gaps"):
         zones = state.tables["zones"]
-        named = zones[zones["layer"] != "place"].drop_duplicates(["layer", "zone"])[["layer", "zone", "name", "geometry"]]
-        named = named.astype({"layer": str}).reset_index(drop=True)
+        named = zones[zones["layer"] != "place"].drop_duplicates(["layer", "zone"]).astype({"layer": str}).reset_index(drop=True)
         place = zones.loc[zones["layer"] == "place"].geometry.iloc[0]
-        zones = gaps.coverage(buildings, named, place, standard)
+        zones = gaps.coverage(buildings, named[["layer", "zone", "name", "geometry"]], place, standard)
     with clock.stage("check"):
-        checked = _checked(referee.Tables(buildings, facilities, net.edges, links), services, state.record)
+        checked = _checked(referee.Tables(buildings, facilities, net.edges, links), services, state)
     stale = {"network.island"} if fitting.changes_network else set()
     stale |= {"network.enclosed"} if told.get("gates") is not state.tables.get("gates") else set()
     table = _findings(state.tables["findings"], findings, (touched, gone, stale))
@@ -126,11 +128,21 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     return State(tables, _summary(state.summary, tables, standard), record)
 
 
-def _checked(tables: referee.Tables, services: list[Limit], record: Mapping[str, Any]) -> referee.Check:
-    """A part of the sample that a run checks: the run itself was checked whole."""
+def _checked(tables: referee.Tables, services: list[Limit], state: State) -> referee.Check:
+    """A part of the sample that a run checks, among those whose walk changed: the others were checked with the run itself."""
     names = tuple(limit.service for limit in services)
     sample = -(-int(rules.settings("check")["sample"]) // CHECKED)
-    return referee.check(tables, names, float(record["walker"]["speed_m_per_s"]), sample=sample, seed=SEED)
+    changed = _changed(state.tables["buildings"], tables.buildings, names)
+    among = changed if changed.any() else None
+    return referee.check(tables, names, float(state.record["walker"]["speed_m_per_s"]), sample=sample, seed=SEED, among=among)
+
+
+def _changed(before: pd.DataFrame, after: pd.DataFrame, services: tuple[str, ...]) -> Bools:
+    """Buildings whose minutes to some of the services are others than before."""
+    out = np.zeros(len(after), dtype=bool)
+    for service in services:
+        out |= before[f"minutes_{service}"].to_numpy() != after[f"minutes_{service}"].to_numpy()
+    return out
 
 
 def _declared(tables: Mapping[str, Any], before: Mapping[str, Any], services: list[str]) -> None:
@@ -221,13 +233,23 @@ def _links(
     theirs = theirs[~theirs["id"].isin(gone)]
     if fresh:
         shapes = facilities.drop_duplicates("facility").set_index("facility").geometry.loc[fresh].to_numpy()
-        theirs = pd.concat([theirs.astype({"id": str}), _tied(net, shapes, fresh, where, tables)], ignore_index=True)
+        theirs = pd.concat([theirs.astype(WORDS), _tied(net, shapes, fresh, where, tables).astype(WORDS)], ignore_index=True)
     place = pd.Index(facilities["facility"].drop_duplicates()).get_indexer(theirs["id"].astype(str))
     theirs = theirs.iloc[np.argsort(place, kind="stable")]
-    whole = pd.concat([mine, theirs.astype({"id": str})], ignore_index=True).astype({"id": "category"})
-    for column, words in (("kind", linkage.KINDS), ("flag", linkage.FLAGS)):
-        whole[column] = pd.Categorical(whole[column].astype(str), categories=list(words))
-    return whole
+    return _stacked(mine, theirs)
+
+
+def _stacked(mine: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """Links one below the other, with words as a run has them; a city has many links and few words, so no word is looked at twice."""
+    words: dict[str, tuple[str, ...] | None] = {"id": None, "kind": linkage.KINDS, "flag": linkage.FLAGS}
+    parts = [part.drop(columns=list(words)).reset_index(drop=True) for part in (mine, theirs)]
+    whole = pd.concat(parts, ignore_index=True)
+    for column, known in words.items():
+        both = [pd.Categorical(part[column]) for part in (mine, theirs)]
+        both = [pd.Categorical.from_codes(each.codes, categories=each.categories.astype(str)) for each in both]
+        one = union_categoricals(both).remove_unused_categories()
+        whole[column] = one.set_categories(one.categories.sort_values() if known is None else list(known))
+    return whole[list(mine.columns)]
 
 
 def _tied(
@@ -243,9 +265,9 @@ def _tied(
     up = reach / 110_000
     across = reach / (111_320 * max(np.cos(np.radians(max(abs(south), abs(north)))), 0.01))
     around = (west - across, south - up, east + across, north + up)
-    rows = np.flatnonzero(_within(net.edges, around))
+    rows = np.flatnonzero(again.within(net.edges, around))
     near = restored.network(net.nodes, net.edges, plane, rows)
-    things = {name: tables[name][_within(tables[name], around)] for name in ("barriers", "buildings") if name in tables}
+    things = {name: tables[name][again.within(tables[name], around)] for name in ("barriers", "buildings") if name in tables}
     own = pd.Index(things["buildings"]["building"].astype(str)).get_indexer([inside.get(one, "") for one in ids])
     doors = tables["doors"]
     goals, _ = linkage.starts(
@@ -256,14 +278,13 @@ def _tied(
     return table.astype({"id": str}).assign(seen=True)
 
 
-def _within(table: gpd.GeoDataFrame, box: tuple[float, float, float, float]) -> NDArray[np.bool_]:
-    """Rows whose shapes meet a box in degrees."""
-    west, south, east, north = shapely.bounds(table.geometry.to_numpy()).T
-    return np.asarray((west <= box[2]) & (east >= box[0]) & (south <= box[3]) & (north >= box[1]))
+def _case(
+    state: State, net: edits.Tables, links: pd.DataFrame, facilities: gpd.GeoDataFrame, plane: Plane, moved: gpd.GeoDataFrame | None
+) -> tuple[judging.Case, Ints]:
+    """What a judgement rests on, out of saved tables, and the row of the buildings' links that each of `mine` is.
 
-
-def _case(state: State, net: edits.Tables, links: pd.DataFrame, facilities: gpd.GeoDataFrame, plane: Plane) -> tuple[judging.Case, Ints]:
-    """What a judgement rests on, out of saved tables, and the row of the buildings' links that each of `mine` is."""
+    `moved`: where facilities changed, if nothing else did: barriers are then asked about again only where the answer may be another.
+    """
     buildings, doors = state.tables["buildings"], state.tables["doors"]
     outlines = restored.on_plane(buildings.geometry.to_numpy(), plane)
     spots = restored.on_plane(doors.geometry.to_numpy(), plane)
@@ -284,89 +305,43 @@ def _case(state: State, net: edits.Tables, links: pd.DataFrame, facilities: gpd.
         streets = x, y
     west, south, east, north = state.summary["extent"]
     where = judging.setting((west, south, east, north), streets, plane, starts, mine)
-    whole = restored.network(net.nodes, net.edges, plane)
-    seen = restored.seen(mine, restored.known(tied)[order], whole, restored.obstacles(state.tables, plane, outlines), len(buildings))
-    openings = reasons.Openings(state.tables["barriers"], whole, outlines) if "barriers" in state.tables else None
+    told = restored.known(tied)[order]
+    untold = bool((told == sight.UNKNOWN).any())
+    barred = "barriers" in state.tables
+    # where a run knows all its legs none is tested again, and nothing but a change of the ways asks of all barriers anew
+    whole = restored.network(net.nodes, net.edges, plane, None if untold or moved is None else np.empty(0, dtype=np.intp))
+    things = (
+        restored.obstacles(state.tables, plane, outlines) if untold else sight.Obstacles(outlines[:0], outlines[:0]) if barred else None
+    )
+    seen = restored.seen(mine, told, whole, things, len(buildings))
+    openings = None
+    if barred:
+        openings = (
+            reasons.Openings(state.tables["barriers"], whole, outlines)
+            if moved is None
+            else again.Again(state.tables, outlines, where, moved, plane)
+        )
     speed = float(state.record["walker"]["speed_m_per_s"])
     graph = access.Graph.of(net.edges, net.nodes)
     return judging.Case(facilities, graph, mine, theirs, where, goals, speed, seen, openings), order
 
 
-def _sparing(
-    case: judging.Case, state: State, scenario: Scenario, changed: tuple[gpd.GeoDataFrame, set[str]], plane: Plane
-) -> judging.Case:
-    """The case, with barriers asked about again only where the answer may be another; a scenario that changes the network changes all."""
-    if case.openings is None or scenario.changes_network:
-        return case
-    facilities, ids = changed
-    moved = _moved(state.tables["facilities"], facilities, {*ids, *(each.facility for each in scenario.closings)})
-    return replace(case, openings=_Again(case, state.tables, state.tables["edges"], moved, plane))
-
-
-def _moved(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, ids: set[str]) -> gpd.GeoDataFrame:
-    """Where facilities stood or stand that came, moved or closed: `service` and shapes."""
+def _moved(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, scenario: Scenario, changed: set[str]) -> gpd.GeoDataFrame | None:
+    """Where facilities stood or stand that came, moved or closed: `service` and shapes; None where the ways themselves change."""
+    if scenario.changes_network:
+        return None
+    ids = {*changed, *(each.facility for each in scenario.closings)}
     parts = [table[table["facility"].astype(str).isin(ids)][["service", "geometry"]].astype({"service": str}) for table in (before, after)]
     return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=before.crs)
 
 
-class _Again(reasons.Openings):
-    """Openings that are asked again only for buildings that a changed facility is near enough to.
-
-    What one opened barrier would do for a building hangs on walks within the limit, and no such walk leads farther, in a straight line,
-    than the fastest way of the network allows. Beyond that the run's own answer stands.
-    """
-
-    def __init__(
-        self, case: judging.Case, tables: Mapping[str, Any], edges: gpd.GeoDataFrame, moved: gpd.GeoDataFrame, plane: Plane
-    ) -> None:
-        found = case.openings
-        assert found is not None  # noqa: S101 - the caller asked
-        for name, value in vars(found).items():
-            setattr(self, name, value)
-        self._before, self._setting = tables["buildings"], case.setting
-        self._moved = {str(service): restored.on_plane(part.geometry.to_numpy(), plane) for service, part in moved.groupby("service")}
-        least = np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy())
-        walked = np.isfinite(least) & (least > 0)
-        pace = edges["length_m"].to_numpy()[walked] / least[walked]
-        self._fastest = float(max(pace.max(initial=0.0), case.speed_m_per_s))
-
-    def blame(
-        self, told: pd.DataFrame, service: reasons.Service, homes: reasons.Homes, graph: access.Graph, speed_m_per_s: float
-    ) -> pd.DataFrame:
-        """As `Openings.blame` says of all buildings."""
-        reason, barrier = f"reason_{service.name}", f"barrier_{service.name}"
-        if barrier not in self._before:
-            return super().blame(told, service, homes, graph, speed_m_per_s)
-        old = self._before[reason].astype(str).to_numpy()
-        now = told[reason].astype(str).to_numpy(dtype=object).copy()
-        reach = limit_seconds(service.limit_min) * self._fastest * self._setting.units * 1.001
-        near = np.zeros(len(told), dtype=bool)
-        for shape in self._moved.get(service.name, ()):
-            near |= shapely.distance(self._setting.starts, shape) <= reach
-        asked = np.isin(now, ["detour", "island"])
-        kept = asked & ~near & np.isin(old, ["detour", "island", "barrier"])
-        rows = np.flatnonzero(asked & ~kept)
-        again = super().blame(told.iloc[rows].reset_index(drop=True), service, homes.take(rows), graph, speed_m_per_s)
-        name = np.full(len(told), "", dtype=object)
-        was = kept & (old == "barrier")
-        now[was], name[was] = "barrier", self._before[barrier].astype(str).to_numpy()[was]
-        now[rows], name[rows] = again[reason].astype(str).to_numpy(), again[barrier].astype(str).to_numpy()
-        words = sorted(set(name.tolist()) - {""})
-        codes = pd.Index([*words, ""]).get_indexer(pd.Index(name))
-        said = schema.coded(pd.Index(gaps.REASONS).get_indexer(pd.Index(now)), list(gaps.REASONS))
-        return told.assign(**{reason: said, barrier: schema.coded(codes, [*words, ""])})
-
-
 def _looked(links: pd.DataFrame, case: judging.Case, order: Ints) -> pd.DataFrame:
     """Links with what was found out of the buildings' legs while their walks were searched."""
-    if case.seen is None:
+    if case.seen is None or (not case.seen.tested and "seen" in links):
         return links
     mine = (links["kind"] == "building").to_numpy()
-    again = restored.table_again(links[mine], order, case.seen)
-    whole = pd.concat([again.astype({"id": str}), links[~mine].astype({"id": str})], ignore_index=True).astype({"id": "category"})
-    for column, words in (("kind", linkage.KINDS), ("flag", linkage.FLAGS)):
-        whole[column] = pd.Categorical(whole[column].astype(str), categories=list(words))
-    return whole.astype({"rank": links["rank"].dtype})
+    looked = restored.table_again(links[mine], order, case.seen)
+    return _stacked(looked, links[~mine]).astype({"rank": links["rank"].dtype})
 
 
 def _worse(before: pd.DataFrame, after: pd.DataFrame, services: list[str]) -> list[str]:
