@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import NDArray
 
 from circle.access import shortest_seconds, to_networkx
@@ -57,7 +56,8 @@ def check(
         return Check(0, 0.0)
     draw = np.random.default_rng(seed)
     bounds = tables.edges.geometry.bounds.to_numpy()
-    centre = shapely.get_coordinates(shapely.centroid(tables.buildings.geometry.to_numpy()))
+    box = tables.buildings.geometry.bounds.to_numpy()
+    centre = (box[:, :2] + box[:, 2:]) / 2
     free = np.ones(len(centre), dtype=bool) if among is None else among.copy()
     compared, worst = 0, 0.0
     clusters = min(CLUSTERS, -(-sample // TOGETHER))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from town import OFFERS, Town
 
 import circle
+from circle import rerun
 from circle.scenario import Closing, Scenario, Station
 
 SERVICES = tuple(OFFERS)
@@ -84,6 +87,20 @@ def test_a_station_among_walls_is_a_facility_that_was_there_all_along(tmp_path_f
     assert len(ours) == len(theirs) > 0
     assert (ours["flag"].astype(str).to_numpy() == theirs["flag"].astype(str).to_numpy()).all()
     assert ours["offset_m"].to_numpy() == pytest.approx(theirs["offset_m"].to_numpy(), abs=1e-9)
+
+
+def test_what_bars_the_way_is_asked_near_the_change_as_it_would_be_everywhere(test_data):
+    run = circle.run(test_data / "osm" / "berlin_borsigwalde_2026.osm.pbf")
+    barred = run.buildings.geometry[(run.buildings["reason_bus_stop"] == "barrier").to_numpy()]
+    spot = (barred if len(barred) else run.buildings.geometry).iloc[0].representative_point()
+    shut = run.facilities.loc[run.facilities["service"] == "bus_stop", "facility"].iloc[0]
+    plan = Scenario(stations=(Station("s", "", spot.x, spot.y, ("shop", "bus_stop")),), closings=(Closing(shut),))
+    near = run.with_scenario(plan)
+    with patch.object(rerun, "_moved", return_value=None):
+        everywhere = run.with_scenario(plan)
+    same(near, everywhere)
+    for reason in ("reason_shop", "barrier_bus_stop"):
+        assert (near.buildings[reason].astype(str) != run.buildings[reason].astype(str)).any()
 
 
 def walled() -> Town:
