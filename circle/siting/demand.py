@@ -85,6 +85,13 @@ def weights(buildings: pd.DataFrame, who: Who) -> Floats:
     return np.where(counted, np.maximum(base, 0.0), 0.0)
 
 
+def missing(buildings: pd.DataFrame, who: Who) -> int:
+    """Homes whose weight nobody knows. They count as 0, which is a guess like any other: a plan says of how many."""
+    if who.weight not in buildings:
+        return 0
+    return int((buildings["residential"].to_numpy(dtype=bool) & buildings[who.weight].isna().to_numpy()).sum())
+
+
 def demands(ground: Ground, who: Who) -> Demands:
     """One demand for each building that counts and each service.
 

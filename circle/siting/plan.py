@@ -20,7 +20,7 @@ from circle import folder, rerun, scenario, schema
 from circle.errors import SitingError
 from circle.siting import equity, instead, models, shut
 from circle.siting.candidates import Candidates, split
-from circle.siting.demand import Asked, Who, ask, only_spots
+from circle.siting.demand import Asked, Who, ask, missing, only_spots
 from circle.siting.ground import Ground
 from circle.siting.models import MODELS, Means, Solution
 from circle.siting.problem import NONE, TOLERANCE_S, Problem
@@ -200,6 +200,7 @@ def make(
         **{name: told.loc[chosen[chosen >= len(offered[0])], name].to_numpy() for name in told.columns},
     )
     proof = _proof(asked, (who, means, model, together), solution, verified)
+    proof["weight_missing"] = missing(ground.tables["buildings"], who)
     if model == "mclp":
         if len(offered[1]):
             proof["instead"] = instead.alone(problem, means, best)
