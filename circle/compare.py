@@ -41,13 +41,17 @@ class Side:
     zones: gpd.GeoDataFrame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Comparison:
     """What two runs say of the same buildings: tables `buildings` (compare) and `zones` (compare_zones), `summary` as plain JSON."""
 
     buildings: gpd.GeoDataFrame
     zones: pd.DataFrame
     summary: dict[str, Any]
+
+    def __repr__(self) -> str:
+        names, every = (self.summary[side]["name"] for side in ("before", "after")), self.summary["all"]
+        return f"<Comparison of {' and '.join(names)}: {every['gained']} homes gained all services, {every['lost']} lost them>"
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -30,10 +31,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Everything that a run can be told, with its defaults. Several values are a tuple.
+    """Everything that a run can be told, with its defaults.
+
+    Several values are a tuple; one value alone will do, and so will a `Path` where a text names a file.
 
     >>> Options(walker="elderly").standard
     'five-minute'
+    >>> Options(buildings=Path("ledger.csv"), crs="GCJ-02").crs
+    ('GCJ-02',)
     """
 
     standard: Annotated[
@@ -81,6 +86,18 @@ class Options:
     ] = None
     quiet: Annotated[bool, Told("Print nothing but trouble. 静默", ("-q",), in_file=False)] = False
 
+    def __post_init__(self) -> None:
+        """Bring every value into its declared form: a text is a sequence too, and `"a.csv"` would else be five files."""
+        for name, kind, _ in told():
+            value = getattr(self, name)
+            if kind == tuple[str, ...]:
+                made: Any = (str(value),) if isinstance(value, str | Path) else tuple(map(str, value))
+            elif value is None or isinstance(value, bool):
+                continue
+            else:
+                made = Path(value) if Path in get_args(kind) else str(value)
+            object.__setattr__(self, name, made)
+
 
 def told() -> Iterator[tuple[str, Any, Told]]:
     """Every option: its name, its type and how it is explained, in the order of `--help`.
@@ -88,7 +105,10 @@ def told() -> Iterator[tuple[str, Any, Told]]:
     >>> next(how.names for name, kind, how in told() if name == "walker")
     ('-w',)
     """
+    yield from _told()
+
+
+@cache
+def _told() -> tuple[tuple[str, Any, Told], ...]:
     hints = get_type_hints(Options, include_extras=True)
-    for each in fields(Options):
-        kind, how = get_args(hints[each.name])
-        yield each.name, kind, how
+    return tuple((each.name, *get_args(hints[each.name])) for each in fields(Options))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from circle.publish.frame import Page
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Run:
     """What a study gave: its tables (see rules/tables), `summary` and `record`; `folder` once it is saved."""
 
@@ -48,6 +48,14 @@ class Run:
     folder: Path | None = None
     _page: str | None = field(default=None, repr=False)
     _routers: dict[str, routes.Router] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        """One line: tables of a city would fill the screen."""
+        files = ", ".join(str(given.get("file", "")) for given in self.record.get("inputs", []))
+        share = self.summary["shares"]["all"]["buildings"]["share_met"]
+        told = "nothing to judge by" if share is None else f"all services in time for {share:.1%} of the homes"
+        asked = f"standard {self.record['standard']['name']}, walker {self.record['walker']['name']}"
+        return f"<Run of {files}: {len(self.buildings):,} buildings, {asked}; {told}>"
 
     @property
     def standard(self) -> Standard:

@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 import shapely
 
-from circle import access, gaps, judging, linkage, network, reasons, referee, rules, schema, sight, sources, summary
+from circle import access, gaps, judging, linkage, network, reasons, referee, rules, schema, sight, sources, study_file, summary
 from circle.clock import Clock, Say
 from circle.errors import Findings, RuleError, SourceError
 from circle.options import Options
 from circle.result import Run, open_run
+from circle.rules.loading import suggest
 from circle.scenario import load as load_scenario
 from circle.sources import elevation, layers, privacy, snapshot
 from circle.standards import DEFAULT, Standard
 from circle.standards import load as load_standard
 
+_OF_THE_COMMAND = ("out", "no_map", "quiet")  # what `circle run` writes and prints; a run in Python does neither
 SEED = 20220617  # the day of the report; the same sample every time
 
 
@@ -59,20 +61,29 @@ class Study:
 
 
 def run(
-    source: str | Path, standard: str | Path | Standard = DEFAULT, walker: str | None = None, *, say: Say | None = None, **options: Any
+    source: str | Path,
+    standard: str | Path | Standard | None = None,
+    walker: str | Path | None = None,
+    *,
+    say: Say | None = None,
+    **options: Any,
 ) -> Run:
-    """Read a file, model the walk, and judge every building.
+    """Read a map, measure the walk from every building to every service, and judge it.
+
+    Nothing is written: `Run.save` does that.
 
     Parameters
     ----------
     source
-        An OpenStreetMap file.
+        An OpenStreetMap file, a snapshot that `circle fetch` wrote, or a `study.toml`; with `scenario=`, also the folder of a saved run.
     standard, walker
-        Names, or a planner's own files.
+        Names, or a planner's own files. By default those of the study file, else `five-minute` and the walker that the standard names.
     say
         Called with a stage's name and, while a file is read, the number of objects seen.
     options
-        Any other field of `circle.options.Options`.
+        Any other option of `circle run` by its name: `buildings`, `facilities`, `facilities_mode`, `zones`, `gates`, `boundary`, `crs`,
+        `column`, `population`, `population_unit`, `elevation`, `public`, `scenario` (see `circle.options.Options`). They go before what a
+        study file says.
 
     Raises
     ------
@@ -83,8 +94,21 @@ def run(
     --------
     >>> run("data/kuangshan/kuangshan.osm.pbf").summary["counts"]["buildings"] > 100   # doctest: +SKIP
     True
+    >>> run("place.osm.pbf", walker="elderly", zones="grids.csv", crs="GCJ-02")   # doctest: +SKIP
     """
-    return perform(Study.of(source, standard, walker, options=Options(**options)), say=say)
+    for name in options:
+        if name in _OF_THE_COMMAND:
+            raise RuleError(f"circle.run takes no {name}: it writes and prints nothing. Save the run with run.save(FOLDER, published=…).")
+        if name not in Options.__slots__:
+            raise RuleError(
+                f"circle.run has no option “{name}”; {suggest(name, [each for each in Options.__slots__ if each not in _OF_THE_COMMAND])}."
+            )
+    chosen = Options(**options)
+    place = Path(source)
+    if study_file.is_study(place):
+        file = study_file.read(place)
+        place, chosen = file.source, study_file.over(file.options, chosen, options)
+    return perform(Study.of(place, standard, None if walker is None else str(walker), options=chosen), say=say)
 
 
 def perform(study: Study, *, say: Say | None = None) -> Run:

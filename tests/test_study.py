@@ -12,6 +12,7 @@ from town import OFFERS, Town
 import circle
 from circle import access, judging, linkage, referee, result, study
 from circle.errors import RuleError, SourceError
+from circle.options import Options
 
 CM = 0.02 / 1.2  # seconds of two centimetres at 1.2 m/s
 SERVICES = ["shop", "market", "bus_stop", "service_centre", "clinic"]
@@ -178,6 +179,31 @@ def test_another_standard_and_walker():
 def test_unknown_names_are_refused_with_what_there_is(standard, walker, words):
     with pytest.raises(RuleError, match=words):
         study.Study.of("town.osm", standard, walker)
+
+
+def test_a_single_value_or_a_path_will_do_and_what_is_no_option_is_refused(tmp_path):
+    one = Options(buildings=tmp_path / "a.csv", crs="GCJ-02", zones=[tmp_path / "b.csv", "c.csv:网格"], elevation="dem.tif")
+    assert (one.buildings, one.crs) == ((str(tmp_path / "a.csv"),), ("GCJ-02",))
+    assert one.zones == (str(tmp_path / "b.csv"), "c.csv:网格")
+    assert one.elevation == Path("dem.tif")
+    for name, words in (("buildngs", "did you mean 'buildings'"), ("out", "takes no out.*run.save")):
+        with pytest.raises(RuleError, match=words):
+            circle.run("town.osm", **{name: "x"})
+
+
+def test_a_study_file_is_run_in_python_too(tmp_path):
+    """What is said in Python goes before what the file says."""
+    town = Town()
+    town.street((0, 0), (300, 0))
+    town.house(50, 6)
+    town.offer("shop", 122, -6)
+    town.write(tmp_path / "town.osm")
+    (tmp_path / "study.toml").write_text('source = "town.osm"\nwalker = "elderly"\nstandard = "gb50180-5"\n', encoding="utf-8")
+    run = circle.run(tmp_path / "study.toml")
+    assert (run.record["walker"]["name"], run.record["standard"]["name"]) == ("elderly", "gb50180-5")
+    other = circle.run(str(tmp_path / "study.toml"), "five-minute", walker="adult")
+    assert (other.record["walker"]["name"], other.record["standard"]["name"]) == ("adult", "five-minute")
+    assert repr(other) == "<Run of town.osm: 1 buildings, standard five-minute, walker adult; all services in time for 0.0% of the homes>"
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

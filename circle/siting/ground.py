@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Ground:
     """What a plan is made on.
 
@@ -48,6 +48,9 @@ class Ground:
     goals: pd.Index[Any]
     known: NDArray[np.int8]
     things: sight.Obstacles | None
+
+    def __repr__(self) -> str:
+        return f"<Ground: {len(self.tables['buildings']):,} buildings, {len(self.goals):,} facilities, standard {self.standard.name}>"
 
     @classmethod
     def of(cls, tables: Mapping[str, pd.DataFrame], record: Mapping[str, Any], summary: Mapping[str, Any]) -> Ground:

@@ -54,7 +54,7 @@ STATION_COLUMNS = (
 PASSAGE_COLUMNS = ("passage", "name", "kind", "length_m", "walk_m", "cost", "gain", "served", "next_best", "loss", "geometry")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Plan:
     """A plan and what it changes.
 
@@ -73,6 +73,11 @@ class Plan:
     zones: pd.DataFrame
     proof: dict[str, Any]
     after: rerun.State
+
+    def __repr__(self) -> str:
+        found, state = self.proof["verified"], "proven" if self.solution.proven else "not proven"
+        built = f"{len(self.stations)} stations, {len(self.passages)} passages for {', '.join(self.who.services)}"
+        return f"<Plan: {built}; {found['reached_before']:,.0f} → {found['reached']:,.0f} {self.proof['weight']} × services; {state}>"
 
     @property
     def tables(self) -> dict[str, Any]:
