@@ -55,7 +55,11 @@ class Options:
     ] = None
     elevation: Annotated[Path | None, Told("Elevation raster (GeoTIFF, metres): slopes slow the walk. Needs rasterio. 高程栅格")] = None
     out: Annotated[
-        Path | None, Told("Folder to write; an older run there is replaced, anything else is not touched. 输出文件夹", ("-o",))
+        Path | None,
+        Told(
+            "Folder to write; an older run there is replaced, anything else is not touched. Default: out/ and the name of SOURCE. 输出",
+            ("-o",),
+        ),
     ] = None
     buildings: Annotated[
         tuple[str, ...],
@@ -65,7 +69,8 @@ class Options:
         tuple[str, ...], Told("Your list of facilities, joined to those of the map. FILE or FILE:layer. 设施台账", file=True)
     ] = ()
     facilities_mode: Annotated[
-        tuple[str, ...], Told("add to the map's facilities or replace them: MODE, or SERVICE=MODE for one service. 设施台账的用法")
+        tuple[str, ...],
+        Told("add your list to the map's facilities (the default) or replace them by it; SERVICE=replace for one service. 设施台账的用法"),
     ] = ()
     zones: Annotated[
         tuple[str, ...], Told("Areas to report by, or a table that says which compound lies in which grid. 网格、社区、小区", file=True)
@@ -73,18 +78,21 @@ class Options:
     gates: Annotated[tuple[str, ...], Told("Who may pass which gate, by its OSM id. 出入口通行表", file=True)] = ()
     boundary: Annotated[str | None, Told("Outline of the study area: buildings outside are not counted. 研究范围", file=True)] = None
     crs: Annotated[
-        tuple[str, ...], Told("Coordinate system of your tables: WGS-84, GCJ-02, BD-09, EPSG:4547; FILE=SYSTEM for one file. 坐标系")
+        tuple[str, ...],
+        Told("Coordinate system of your tables: WGS-84, GCJ-02, BD-09 or a code such as EPSG:4547; FILE=SYSTEM for one file. 坐标系"),
     ] = ()
     column: Annotated[tuple[str, ...], Told("What a header means: HEADER=name, or FILE:HEADER=name for one file. 列名对应")] = ()
     population: Annotated[str | None, Told("Raster or grid of persons, for homes that no ledger counts. 人口栅格", file=True)] = None
     population_unit: Annotated[str | None, Told("What its cells hold: count (persons) or per_ha (persons per hectare). 人口单位")] = None
-    public: Annotated[bool, Told("For publication: numbers of households and ages below five per building are withheld. 公开版")] = False
+    public: Annotated[
+        bool, Told("For publication: counts of households, persons or elderly below five per building are withheld. 公开版")
+    ] = False
     no_map: Annotated[bool, Told("Tables and records only: no page, workbook or layers. 只写数据表")] = False
     scenario: Annotated[
         Path | None,
         Told("Stations, closures, gates, passages to try: a TOML or GeoJSON file. SOURCE may then be the folder of a run. 情景文件"),
     ] = None
-    quiet: Annotated[bool, Told("Print nothing but trouble. 静默", ("-q",), in_file=False)] = False
+    quiet: Annotated[bool, Told("Print only warnings and errors. 静默", ("-q",), in_file=False)] = False
 
     def __post_init__(self) -> None:
         """Bring every value into its declared form: a text is a sequence too, and `"a.csv"` would else be five files."""

@@ -45,7 +45,7 @@ def check(
     said: frozenset[str],
     report: Annotated[
         list[Path] | None,
-        typer.Option("--report", "-r", help="Write the report too: .xlsx, or .gpkg with places; may be said twice. 报告文件"),
+        typer.Option("--report", "-r", help="Also write the report: .xlsx, or .gpkg with places; may be given twice. 报告文件"),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 where there are warnings. 有警告即返回 1")] = False,
 ) -> None:

@@ -29,9 +29,11 @@ def explain(
     folder: Annotated[Path, typer.Argument(help="Folder of a run. 运行结果文件夹", show_default=False)],
     building: Annotated[
         str,
-        typer.Argument(help="Its id (way/123), or a name or house number that only one bears. 建筑编号、名称或门牌", show_default=False),
+        typer.Argument(
+            help="Its id (way/123), or a name or house number that only one building has. 建筑编号、名称或门牌", show_default=False
+        ),
     ],
-    service: Annotated[str | None, typer.Option("--service", "-s", help="One service; all of them where none is named. 服务")] = None,
+    service: Annotated[str | None, typer.Option("--service", "-s", help="One service. Default: all of them. 服务")] = None,
     lang: Annotated[str, typer.Option("--lang", "-l", help="Language: zh or en. 语言")] = "zh",
     geojson: Annotated[Path | None, typer.Option("--geojson", help="Write the walks to this file, for QGIS or any map. 写出路线")] = None,
 ) -> None:

@@ -47,17 +47,22 @@ def fetch(  # noqa: PLR0913, PLR0917 - one parameter for each option
     bbox: Annotated[str | None, typer.Option(help="west,south,east,north in degrees, instead of a name. 经纬度范围：西,南,东,北")] = None,
     polygon: Annotated[str | None, typer.Option(help="A file with the outline (GeoJSON, GeoPackage, Shapefile). 边界文件")] = None,
     around: Annotated[str | None, typer.Option(help="lat,lon,metres: a circle around a point. 纬度,经度,半径（米）")] = None,
-    which: Annotated[int | None, typer.Option(help="Which one, where several places have the name. 同名地点中的第几个")] = None,
+    which: Annotated[int | None, typer.Option(help="Number of the place to take, where several have the name. 同名地点中的第几个")] = None,
     standard: Annotated[
-        str, typer.Option("--standard", "-s", help="The buffer reaches beyond the longest limit of this standard. 决定外扩距离的标准")
+        str,
+        typer.Option(
+            "--standard", "-s", help="The map is fetched as far around as the longest limit of this standard needs. 决定外扩距离的标准"
+        ),
     ] = standards.DEFAULT,
     buffer: Annotated[float | None, typer.Option(help="Metres around the area, instead of what the standard needs. 外扩距离（米）")] = None,
     endpoint: Annotated[str | None, typer.Option(help="Address of an Overpass server. Overpass 服务器地址")] = None,
     geocoder: Annotated[str | None, typer.Option(help="Address of a Nominatim server. Nominatim 服务器地址")] = None,
-    user_agent: Annotated[str | None, typer.Option(help="How we introduce ourselves to the servers. 向服务器表明身份")] = None,
+    user_agent: Annotated[str | None, typer.Option(help="User agent to send to the servers. 向服务器表明身份")] = None,
     timeout: Annotated[int, typer.Option(help="Seconds to wait for one answer. 单次请求的等待秒数")] = 180,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Ask anew, not the cache of the last seven days. 不使用缓存")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but trouble. 静默")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Ask the server again, and do not use answers kept from the last seven days. 不使用缓存")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors. 静默")] = False,
 ) -> None:
     """Fetch a place from live OpenStreetMap into a snapshot that `circle run` reads. 从在线 OpenStreetMap 获取一个地方的数据。"""
     chosen = standards.load(standard)

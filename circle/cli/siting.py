@@ -35,13 +35,14 @@ def register(app: typer.Typer) -> None:
 def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
     folder: Annotated[Path, typer.Argument(help="Folder of a run. 运行结果文件夹", show_default=False)],
     service: Annotated[
-        list[str], typer.Option("--service", "-s", help="What a station is to offer; say it once for each. 服务", show_default=False)
+        list[str],
+        typer.Option("--service", "-s", help="Service that a station is to offer; repeat it for several. 服务", show_default=False),
     ],
     k: Annotated[int | None, typer.Option("-k", min=0, help="How many stations and passages at most. 数量上限", show_default=False)] = None,
     budget: Annotated[float | None, typer.Option(min=0, help="What they may cost at most. 预算上限", show_default=False)] = None,
     model: Annotated[str, typer.Option(help=f"{', '.join(MODEL_NAMES)}. 选址模型")] = "mclp",
     candidates: Annotated[
-        Path | None, typer.Option(help="Your table of rooms and plots; else spots along the paths. 备选点", show_default=False)
+        Path | None, typer.Option(help="Your table of rooms and plots. Default: spots along the paths. 备选点", show_default=False)
     ] = None,
     crs: Annotated[
         list[str] | None, typer.Option(help="Coordinate system of your table: WGS-84, GCJ-02, BD-09, EPSG:4547. 坐标系", show_default=False)
@@ -50,27 +51,42 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
         list[str] | None, typer.Option(help="What a header of your table means: HEADER=cost. 列名对应", show_default=False)
     ] = None,
     rooms: Annotated[
-        bool, typer.Option("--rooms", help="Public, vacant and simple buildings and ground floors instead. 以现有房屋为备选")
+        bool,
+        typer.Option(
+            "--rooms", help="Candidates are existing buildings: public, vacant and simple ones, and ground floors. 以现有房屋为备选"
+        ),
     ] = False,
     spacing: Annotated[float | None, typer.Option(min=1, help="Metres between spots along paths. 间距", show_default=False)] = None,
     most: Annotated[int, typer.Option(min=1, help="Widen the spacing until there are no more spots than this. 备选点上限")] = 1000,
     allowed: Annotated[Path | None, typer.Option(help="Areas that spots must lie in. 允许范围", show_default=False)] = None,
     passages: Annotated[
-        bool, typer.Option("--passages", help="Weigh gates, crossings and short links too. 同时考虑开门、过街与连通")
+        bool, typer.Option("--passages", help="Also consider opening gates, crossings and short links. 同时考虑开门、过街与连通")
     ] = False,
     weight: Annotated[str, typer.Option(help="households, population, buildings, or a column of numbers. 权重")] = "households",
-    elderly: Annotated[float, typer.Option(min=0, help="An elderly person counts so many times (column elderly). 老年人权重")] = 1.0,
-    worst_zone: Annotated[str, typer.Option(help="Layer of zones whose worst zone comes first. 最差网格优先", show_default=False)] = "",
-    together: Annotated[bool, typer.Option("--together", help="A home counts only with all services in time. 全部服务达标才计入")] = False,
-    need: Annotated[list[str] | None, typer.Option(help="Floor area for 100 households: clinic=30. 每百户面积", show_default=False)] = None,
+    elderly: Annotated[
+        float, typer.Option(min=0, help="Weight of an elderly person, where others count 1; needs a ledger that counts them. 老年人权重")
+    ] = 1.0,
+    worst_zone: Annotated[
+        str,
+        typer.Option(
+            help="Layer of zones (grid, compound, …): the plan first does the most for its worst zone. 最差网格优先", show_default=False
+        ),
+    ] = "",
+    together: Annotated[
+        bool, typer.Option("--together", help="A home counts only when all the services are in time. 全部服务达标才计入")
+    ] = False,
+    need: Annotated[
+        list[str] | None,
+        typer.Option(help="Floor area in m² that a service needs for 100 households, such as clinic=30. 每百户面积", show_default=False),
+    ] = None,
     time_limit: Annotated[
-        float, typer.Option(min=0.1, help="Seconds for each solution; the best plan and its bound are kept. 求解时限")
+        float, typer.Option(min=0.1, help="Seconds for each search for a plan; then the best one so far is taken, with its bound. 求解时限")
     ] = 300.0,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder to write; plan/ in the run's by default. 输出", show_default=False)
+        Path | None, typer.Option("--out", "-o", help="Folder to write. Default: plan/ in the folder of the run. 输出", show_default=False)
     ] = None,
     no_map: Annotated[bool, typer.Option("--no-map", help="No page. 不绘制地图")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but trouble. 静默")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and errors. 静默")] = False,
 ) -> None:
     """Find where stations, or opened passages, mend most, with proof. 选址：在哪里建站或开门最有效，并给出证明。"""
     if model not in MODEL_NAMES:

@@ -18,7 +18,7 @@ STAGES = {
     "sources": "reading the map 读取数据",
     "network": "building the walking network 构建步行网络",
     "linkage": "tying doors to paths 连接出入口",
-    "sight": "looking what stands between door and path 检查门前有无阻隔",
+    "sight": "checking what stands between door and path 检查门前有无阻隔",
     "access": "measuring walks 计算步行时间",
     "gaps": "judging gaps 判定短板",
     "reasons": "finding what bars the way 查找阻隔",

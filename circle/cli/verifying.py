@@ -27,10 +27,15 @@ def register(app: typer.Typer) -> None:
 def verify(
     folder: Annotated[Path, typer.Argument(help="Folder of a run. 运行结果文件夹", show_default=False)],
     source: Annotated[
-        Path | None, typer.Option("--source", help="The file that it was made from, or its folder; else looked for nearby. 数据来源文件")
+        Path | None,
+        typer.Option(
+            "--source", help="The file that the run was made from, or its folder. Default: looked for in and beside the run. 数据来源文件"
+        ),
     ] = None,
-    sample: Annotated[int, typer.Option("--sample", "-n", min=0, help="Buildings to walk from again. 抽样建筑数")] = 200,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another number draws another sample. 抽样种子")] = 1,
+    sample: Annotated[
+        int, typer.Option("--sample", "-n", min=0, help="Number of buildings whose walks are computed again. 抽样建筑数")
+    ] = 200,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the random sample. 抽样种子")] = 1,
     lang: Annotated[str, typer.Option("--lang", "-l", help="Language: zh, en, or both. 语言")] = "both",
 ) -> None:
     """Check a run that somebody hands you: inputs, tables, a sample of walks with networkx, verdicts, summary. 独立复核一次运行的结果。"""

@@ -15,7 +15,7 @@ from circle import rules
 
 LEAST = 5
 COUNTED_AS = 2.5  # the middle of one to four
-NOTE = "每栋少于5户（人）的户数、人口和年龄不公布；households, persons and ages below five per building are withheld"
+NOTE = "每栋少于5户（人）的户数、人口和老年人数不公布；counts of households, persons and elderly below five per building are withheld"
 Frame = TypeVar("Frame", bound=pd.DataFrame)
 
 
