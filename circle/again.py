@@ -76,7 +76,7 @@ class Again(reasons.Openings):
 
     def __init__(self, tables: Mapping[str, Any], outlines: Shapes, setting: gaps.Setting, moved: gpd.GeoDataFrame, on: Plane) -> None:
         self._tables, self._outlines, self._setting, self._plane = tables, outlines, setting, on
-        self._moved = {str(service): restored.on_plane(part.geometry.to_numpy(), on) for service, part in moved.groupby("service")}
+        self._moved = {str(service): on.project(part.geometry.to_numpy()) for service, part in moved.groupby("service")}
         edges = tables["edges"]
         least = np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy())
         walked = np.isfinite(least) & (least > 0)

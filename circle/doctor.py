@@ -30,7 +30,6 @@ from circle.result import Run
 from circle.rules.checks import SEVERITIES, doctor
 from circle.rules.loading import Label
 from circle.sources import layers
-from circle.sources.crs_guess import on_plane
 from circle.summary import ATTRIBUTION
 from circle.units import limit_metres
 
@@ -218,11 +217,11 @@ def _edge(run: Run) -> list[Trouble]:
     if not counted.any():
         return []
     west, south, east, north = run.summary["extent"]
-    plane = Plane((west + east) / 2, (south + north) / 2)
+    plane = Plane.of_box(run.summary["extent"])
     speed = float(run.record["walker"]["speed_m_per_s"])
     reach = max(limit_metres(limit.limit_min, speed) for limit in run.standard.services)
     streets = plane.forward(*shapely.get_coordinates(run.nodes.geometry.to_numpy()).T) if run.summary["extent_from"] == "data" else None
-    homes = on_plane(run.buildings.geometry.to_numpy(), plane)
+    homes = plane.project(run.buildings.geometry.to_numpy())
     metres = extent.metres_to_edge(homes, plane, (west, south, east, north), streets)
     near = counted & (metres < reach)
     if not near.any():

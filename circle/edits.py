@@ -185,7 +185,7 @@ def _nearest(
         axis=0,
     )
     rows = np.flatnonzero(near)
-    lines = restored.on_plane(edges.geometry.to_numpy()[rows], plane)
+    lines = plane.project(edges.geometry.to_numpy()[rows])
     edge = np.full(len(spots), -1, dtype=np.intp)
     share, metres = np.zeros(len(spots)), np.full(len(spots), np.inf)
     for k, point in enumerate(points):

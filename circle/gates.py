@@ -161,8 +161,8 @@ def _whose(net: network.Network, walls: Enclosure, walker: Mapping[str, Any], fi
 def _tied_anew(tables: Mapping[str, Any], net: network.Network, changed: Ints, plane: Plane) -> pd.DataFrame:
     """Links with those of buildings and facilities near changed edges made anew."""
     buildings, facilities, doors = tables["buildings"], tables["facilities"].drop_duplicates("facility"), tables["doors"]
-    outlines = restored.on_plane(buildings.geometry.to_numpy(), plane)
-    places = restored.on_plane(facilities.geometry.to_numpy(), plane)
+    outlines = plane.project(buildings.geometry.to_numpy())
+    places = plane.project(facilities.geometry.to_numpy())
     links: pd.DataFrame = tables["links"]
     ids = buildings["building"].astype(str).to_numpy()
     offers = facilities["facility"].astype(str).to_numpy()
@@ -170,7 +170,7 @@ def _tied_anew(tables: Mapping[str, Any], net: network.Network, changed: Ints, p
     goals = _near(places, _longest(links, "facility", offers), net, changed)
     if not len(rows) and not len(goals):
         return links
-    spots = restored.on_plane(doors.geometry.to_numpy(), plane)
+    spots = plane.project(doors.geometry.to_numpy())
     starts, _ = linkage.starts(outlines[rows], spots[doors["home"].to_numpy(dtype=bool)])
     ends, _ = linkage.starts(places[goals], spots[doors["visit"].to_numpy(dtype=bool)])
     things = restored.obstacles(tables, plane, outlines)

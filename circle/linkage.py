@@ -102,13 +102,6 @@ def table(parts: Sequence[tuple[str, Links, Sequence[str]]], network: Network) -
     )
 
 
-def project(shapes: Shapes, network: Network) -> Shapes:
-    """Shapes in degrees, put on the network's plane. The input is not changed."""
-    degrees = shapely.get_coordinates(shapes)
-    x, y = network.plane.forward(degrees[:, 0], degrees[:, 1])
-    return np.asarray(shapely.set_coordinates(shapes.copy(), np.column_stack([x, y])))
-
-
 def starts(outlines: Shapes, doors: Shapes) -> tuple[Shapes, NDArray[np.bool_]]:
     """Where legs leave: the doors on an outline, or else the outline itself.
 

@@ -21,7 +21,6 @@ from circle import rules
 from circle.errors import Findings
 from circle.projection import Plane
 from circle.sources import Enclosure
-from circle.sources.barriers import project
 
 Ints = NDArray[np.intp]
 Floats = NDArray[np.float64]
@@ -249,7 +248,7 @@ def gated(lines: NDArray[np.object_], walls: Enclosure, plane: Plane) -> Bools:
     theirs = set(gates.loc[gates["passage"] == "residents", "compound"]) - {""}
     out = np.zeros(len(lines), dtype=bool)
     if theirs:
-        shapes = project(walls.compounds.geometry.to_numpy()[walls.compounds["compound"].isin(theirs).to_numpy()], plane)
+        shapes = plane.project(walls.compounds.geometry.to_numpy()[walls.compounds["compound"].isin(theirs).to_numpy()])
         middle = shapely.line_interpolate_point(lines, 0.5, normalized=True)
         out[shapely.STRtree(middle).query(shapes, predicate="contains")[1]] = True
     return out
@@ -259,7 +258,7 @@ def tell_open_walls(lines: NDArray[np.object_], edges: pd.DataFrame, walls: Encl
     """A path on the ground that leads through a wall where no gate is mapped is open, and a finding, once for each way and wall."""
     rows = np.flatnonzero(~edges["raised"].to_numpy(dtype=bool))
     closing = walls.barriers[walls.barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()]
-    found = through_walls(lines[rows], edges["way"].to_numpy()[rows], closing, project(closing.geometry.to_numpy(), plane))
+    found = through_walls(lines[rows], edges["way"].to_numpy()[rows], closing, plane.project(closing.geometry.to_numpy()))
     for way, barrier in found[["way", "barrier"]].drop_duplicates().itertuples(index=False):
         owner = f"way/{way}" if way >= 0 else f"relation/{-way}"
         if owner != barrier:

@@ -10,12 +10,15 @@ few hundred metres of a leg that factor is constant to a millimetre, however far
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Shapes = NDArray[np.object_]
 
 SEMI_MAJOR_M = 6_378_137.0
 FLATTENING = 1 / 298.257223563
@@ -40,6 +43,12 @@ class Plane:
     lon: float
     lat: float
 
+    @classmethod
+    def of_box(cls, box: Sequence[float]) -> Plane:
+        """The plane of a place that reaches from west, south to east, north (degrees): true to size in its middle."""
+        west, south, east, north = box
+        return cls((west + east) / 2, (south + north) / 2)
+
     @property
     def _radius(self) -> float:
         return float(_parallel_radius(np.asarray(np.radians(self.lat))))
@@ -60,6 +69,16 @@ class Plane:
         for _ in range(5):
             sin = np.tanh(isometric + _E * np.arctanh(_E * sin))
         return np.asarray(x) / self._radius / np.pi * 180.0 + self.lon, np.degrees(np.arcsin(sin))
+
+    def project(self, shapes: Shapes) -> Shapes:
+        """Shapes in degrees, put on the plane. The input is not changed.
+
+        >>> on_plane = Plane(0.0, 0.0).project(np.asarray([shapely.Point(0.001, 0.0)], dtype=object))
+        >>> round(on_plane[0].x, 2)
+        111.32
+        """
+        degrees = shapely.get_coordinates(shapes)
+        return np.asarray(shapely.set_coordinates(shapes.copy(), np.column_stack(self.forward(degrees[:, 0], degrees[:, 1]))))
 
     def units_per_metre(self, y: Floats) -> Floats:
         """Plane units that one metre on the ground has at plane ordinate `y`: 1 at the place's own latitude."""

@@ -307,9 +307,7 @@ def _lines(barriers: gpd.GeoDataFrame, network: Network) -> tuple[Shapes, Ints]:
     parts, owner = shapely.get_parts(shapes, return_index=True)
     drawn = (shapely.get_dimensions(parts) == 1) & ~shapely.is_empty(parts)
     parts, owner = parts[drawn], owner[drawn]
-    degrees = shapely.get_coordinates(parts)
-    x, y = network.plane.forward(degrees[:, 0], degrees[:, 1])
-    return np.asarray(shapely.set_coordinates(parts.copy(), np.column_stack([x, y]))), owner
+    return network.plane.project(parts), owner
 
 
 def _rank_of(barriers: gpd.GeoDataFrame) -> Ints:

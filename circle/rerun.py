@@ -73,7 +73,7 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     standard = Standard.from_dict(state.record["standard"])
     asked = [limit.service for limit in standard.services]
     fitting, idle = without_services(scenario, asked)
-    plane = restored.plane(state.summary["extent"])
+    plane = Plane.of_box(state.summary["extent"])
     facilities, touched, gone, fresh = _facilities(state.tables["facilities"], fitting, _outlines(state.tables["buildings"], fitting))
     with clock.stage("network"):
         told, odd = dict(state.tables), Findings()
@@ -270,9 +270,7 @@ def _tied(
     things = {name: tables[name][again.within(tables[name], around)] for name in ("barriers", "buildings") if name in tables}
     own = pd.Index(things["buildings"]["building"].astype(str)).get_indexer([inside.get(one, "") for one in ids])
     doors = tables["doors"]
-    goals, _ = linkage.starts(
-        restored.on_plane(shapes, plane), restored.on_plane(doors.geometry.to_numpy()[doors["visit"].to_numpy(dtype=bool)], plane)
-    )
+    goals, _ = linkage.starts(plane.project(shapes), plane.project(doors.geometry.to_numpy()[doors["visit"].to_numpy(dtype=bool)]))
     found = restored.tied(goals, near, restored.obstacles(things, plane), own.astype(np.intp))
     table = linkage.table([("facility", replace(found, edge=rows[found.edge]), ids)], near)
     return table.astype({"id": str}).assign(seen=True)
@@ -286,10 +284,10 @@ def _case(
     `moved`: where facilities changed, if nothing else did: barriers are then asked about again only where the answer may be another.
     """
     buildings, doors = state.tables["buildings"], state.tables["doors"]
-    outlines = restored.on_plane(buildings.geometry.to_numpy(), plane)
-    spots = restored.on_plane(doors.geometry.to_numpy(), plane)
+    outlines = plane.project(buildings.geometry.to_numpy())
+    spots = plane.project(doors.geometry.to_numpy())
     starts, _ = linkage.starts(outlines, spots[doors["home"].to_numpy(dtype=bool)])
-    goals, _ = linkage.starts(restored.on_plane(facilities.geometry.to_numpy(), plane), spots[doors["visit"].to_numpy(dtype=bool)])
+    goals, _ = linkage.starts(plane.project(facilities.geometry.to_numpy()), spots[doors["visit"].to_numpy(dtype=bool)])
     tied = links[(links["kind"] == "building").to_numpy()]
     mine, order = restored.links(tied, pd.Index(buildings["building"].astype(str)), plane)
     ids = pd.Index(facilities["facility"].drop_duplicates().astype(str))

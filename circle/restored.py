@@ -6,7 +6,7 @@ Never: reads a map, ties anything, or finds out more than was saved: a leg that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
@@ -23,19 +23,6 @@ from circle.projection import Plane
 Ints = NDArray[np.intp]
 Floats = NDArray[np.float64]
 Shapes = NDArray[np.object_]
-
-
-def plane(extent: Sequence[float]) -> Plane:
-    """The plane that a run with this extent (west, south, east, north) was measured on."""
-    west, south, east, north = extent
-    return Plane((west + east) / 2, (south + north) / 2)
-
-
-def on_plane(shapes: Shapes, on: Plane) -> Shapes:
-    """Shapes in degrees, put on a plane. The input is not changed."""
-    degrees = shapely.get_coordinates(shapes)
-    x, y = on.forward(degrees[:, 0], degrees[:, 1])
-    return np.asarray(shapely.set_coordinates(shapes.copy(), np.column_stack([x, y])))
 
 
 def ends(nodes: gpd.GeoDataFrame, edges: gpd.GeoDataFrame) -> dict[str, Ints]:
@@ -98,8 +85,8 @@ def obstacles(tables: Mapping[str, Any], on: Plane, outlines: Shapes | None = No
     """
     if "barriers" not in tables:
         return None
-    houses = on_plane(tables["buildings"].geometry.to_numpy(), on) if outlines is None else outlines
-    return sight.Obstacles(on_plane(tables["barriers"].geometry.to_numpy(), on), houses)
+    houses = on.project(tables["buildings"].geometry.to_numpy()) if outlines is None else outlines
+    return sight.Obstacles(on.project(tables["barriers"].geometry.to_numpy()), houses)
 
 
 def tied(shapes: Shapes, net: Network, things: sight.Obstacles | None, own: Ints | None = None) -> Links:

@@ -161,13 +161,13 @@ def _whole(study: Study, say: Say | None) -> Run:
             net = _network(study, place)
             graph = access.Graph.of(net.edges, net.nodes)
         with clock.stage("linkage"):
-            outlines = linkage.project(place.buildings.geometry.to_numpy(), net)
+            outlines = net.plane.project(place.buildings.geometry.to_numpy())
             _tell_near_misses(place, net, outlines)
-            doors = linkage.project(place.doors.geometry.to_numpy(), net)
+            doors = net.plane.project(place.doors.geometry.to_numpy())
             starts, _ = linkage.starts(outlines, doors[place.doors["home"].to_numpy(dtype=bool)])
             mine = linkage.link(starts, net)
             goals, _ = linkage.starts(
-                linkage.project(place.facilities.geometry.to_numpy(), net), doors[place.doors["visit"].to_numpy(dtype=bool)]
+                net.plane.project(place.facilities.geometry.to_numpy()), doors[place.doors["visit"].to_numpy(dtype=bool)]
             )
             theirs = linkage.link(goals, net, every=True)
         with clock.stage("sight"):
@@ -274,7 +274,7 @@ def _quick() -> Iterator[None]:
 def _tell_near_misses(place: sources.Place, net: network.Network, outlines: np.ndarray) -> None:
     """Loose ends that nearly meet another path, and whether a wall or a building stands between."""
     fences = place.enclosure.barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()
-    walls = linkage.project(place.enclosure.barriers.geometry.to_numpy()[fences], net)
+    walls = net.plane.project(place.enclosure.barriers.geometry.to_numpy()[fences])
     network.tell_near_misses(network.near_misses(net, walls=walls, buildings=outlines), place.findings)
 
 
@@ -286,7 +286,7 @@ def _looked(
     offers: tuple[np.ndarray, linkage.Links],
 ) -> tuple[sight.Seen, linkage.Links]:
     """Links of buildings, and of facilities, as one sees them from their doors: `homes` and `offers` are shapes and their links."""
-    obstacles = sight.Obstacles(linkage.project(place.enclosure.barriers.geometry.to_numpy(), net), outlines)
+    obstacles = sight.Obstacles(net.plane.project(place.enclosure.barriers.geometry.to_numpy()), outlines)
     seen = sight.look(*homes, net, obstacles, np.arange(len(outlines)))
     return seen, sight.look(*offers, net, obstacles, _rows_of(place), every=True).saved()[0]
 

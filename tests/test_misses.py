@@ -9,7 +9,7 @@ import pytest
 import shapely
 from town import Town
 
-from circle import linkage, network, rules, sources
+from circle import network, rules, sources
 from circle.errors import Findings
 
 # Restated: 8 m in the open, 20 m with a wall in it; the walk round is at least 100 m and five times the gap.
@@ -137,7 +137,7 @@ def test_nothing_to_find_and_nothing_written_to(test_data: Path):
     place = sources.read(test_data / "osm" / "helsinki_centre_2019.osm.pbf", ["shop"])
     net = network.build(place.ways, place.vertices, place.plane, rules.walker("adult"), Findings(), stops=place.stops)
     nodes, edges = net.nodes.copy(deep=True), net.edges.copy(deep=True)
-    houses = linkage.project(place.buildings.geometry.to_numpy(), net)
+    houses = net.plane.project(place.buildings.geometry.to_numpy())
     table = network.near_misses(net, buildings=houses)
     assert nodes.equals(net.nodes)
     assert edges.equals(net.edges)

@@ -45,7 +45,7 @@ def _metres(net: network.Network, pair: dict[str, float]) -> tuple[float, float]
     """From edge to edge by the nearest link at either end, without legs; and from door to door by the best of the links."""
     graph = access.Graph.of(net.edges, net.nodes)
     ends = gpd.points_from_xy([pair["from_lon"], pair["to_lon"]], [pair["from_lat"], pair["to_lat"]])
-    shapes = linkage.project(np.asarray(ends, dtype=object), net)
+    shapes = net.plane.project(np.asarray(ends, dtype=object))
     start, goal = linkage.link(shapes[:1], net), linkage.link(shapes[1:], net)
     here, there = _first(start), _first(goal)
     plain = access.measure(graph, here, 1, there, access.search(graph, there, 1, 1.0), 1.0).seconds[0]

@@ -26,9 +26,9 @@ def asked(town: Town, *barriers: tuple[str, str, str, Line], visitors: bool = Tr
     walker = rules.walkers()["adult"]
     net = network.build(place.ways, place.vertices, place.plane, walker, place.findings)
     graph = access.Graph.of(net.edges, net.nodes)
-    outlines = linkage.project(place.buildings.geometry.to_numpy(), net)
+    outlines = net.plane.project(place.buildings.geometry.to_numpy())
     offered = place.facilities[place.facilities["service"] == "shop"]
-    goals = linkage.project(offered.geometry.to_numpy(), net)
+    goals = net.plane.project(offered.geometry.to_numpy())
     mine, theirs = linkage.link(outlines, net), linkage.link(goals, net, every=True)
     reach = access.search(graph, theirs, len(offered), 1.2, np.full(len(offered), visitors))
     walk = access.measure(graph, mine, len(outlines), theirs, reach, 1.2)

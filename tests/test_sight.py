@@ -119,8 +119,8 @@ def test_testing_few_legs_gives_the_minutes_of_testing_all():
         town.offer("shop", *rng.uniform(0, 280, 2))
         measured = town.measure()
         place = town.place()
-        outlines = linkage.project(place.buildings.geometry.to_numpy(), measured.net)
-        obstacles = sight.Obstacles(linkage.project(place.enclosure.barriers.geometry.to_numpy(), measured.net), outlines)
+        outlines = measured.net.plane.project(place.buildings.geometry.to_numpy())
+        obstacles = sight.Obstacles(measured.net.plane.project(place.enclosure.barriers.geometry.to_numpy()), outlines)
         links = linkage.link(outlines, measured.net)
         seen = sight.Seen(links, measured.net, obstacles, np.arange(len(outlines)), np.zeros(len(links), dtype=np.int8))
         seen.test(np.arange(len(links)))
@@ -300,7 +300,7 @@ def test_a_wall_more_never_shortens_a_walk_of_those_who_see_a_path_of_theirs(pla
         after.wall((ax, ay), (bx, by))
     one, other = seconds(before), seconds(after)
     measured = after.measure()
-    first = linkage.link(linkage.project(after.place().buildings.geometry.to_numpy(), measured.net), measured.net)
+    first = linkage.link(measured.net.plane.project(after.place().buildings.geometry.to_numpy()), measured.net)
     kept = {(int(row), int(edge)) for row, edge in zip(first.row, first.edge, strict=True)}
     sees = {
         measured.ids[row]

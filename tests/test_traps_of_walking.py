@@ -184,8 +184,8 @@ def test_no_house_is_tied_to_an_island_while_a_connected_path_is_in_reach(test_d
     """T7 on real places, by the plain distance to every edge: within 100 m a joined path on the ground goes before any island."""
     place = sources.read(test_data / "osm" / name, ["shop"])
     net = network.build(place.ways, place.vertices, place.plane, rules.walker("adult"), Findings(), stops=place.stops)
-    doors = linkage.project(place.doors.geometry.to_numpy(), net)
-    starts, _ = linkage.starts(linkage.project(place.buildings.geometry.to_numpy(), net), doors[place.doors["home"].to_numpy(dtype=bool)])
+    doors = net.plane.project(place.doors.geometry.to_numpy())
+    starts, _ = linkage.starts(net.plane.project(place.buildings.geometry.to_numpy()), doors[place.doors["home"].to_numpy(dtype=bool)])
     single = shapely.get_num_geometries(starts) == 1
     links = linkage.link(starts[single], net)
     edges = net.edges

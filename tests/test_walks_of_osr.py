@@ -77,7 +77,7 @@ def walk(net: network.Network, asked: dict[str, str], first: int, last: int) -> 
     points = gpd.points_from_xy(
         [float(asked[f"{end}_lon"]) for end in ("from", "to")], [float(asked[f"{end}_lat"]) for end in ("from", "to")]
     )
-    shapes = linkage.project(np.asarray(points, dtype=object), net)
+    shapes = net.plane.project(np.asarray(points, dtype=object))
     ends = []
     for shape, way in zip(shapes, (first, last), strict=True):
         links = linkage.link(np.asarray([shape], dtype=object), net)
@@ -115,7 +115,7 @@ def test_nobody_boards_a_ferry_at_sea(test_data):
     net = read(test_data, asked)
     ferry = net.edges[net.edges["class"] == "ferry"]
     assert ferry["way"].tolist() == [1295821726]  # of six ferries the one that says foot=yes
-    point = linkage.project(np.asarray(gpd.points_from_xy([float(asked["from_lon"])], [float(asked["from_lat"])]), dtype=object), net)
+    point = net.plane.project(np.asarray(gpd.points_from_xy([float(asked["from_lon"])], [float(asked["from_lat"])]), dtype=object))
     assert float(shapely.distance(point[0], net.lines[ferry["edge"].iloc[0]])) < 10
     assert not np.isin(linkage.link(point, net).edge, ferry["edge"]).any()
     landing = {**asked, "from_lon": "8.7411237", "from_lat": "41.9219324"}

@@ -74,9 +74,9 @@ def tied(ground: Ground, table: gpd.GeoDataFrame) -> Candidates:
     table = table if "building" in table else table.assign(building="")
     own = np.asarray(ids.get_indexer(table["building"].astype(str)), dtype=np.intp)
     table = _standing(ground, table, own)
-    shapes = linkage.project(table.geometry.to_numpy(), ground.net)
+    shapes = ground.net.plane.project(table.geometry.to_numpy())
     doors = gpd.GeoDataFrame(ground.tables["doors"])
-    shapes, _ = linkage.starts(shapes, linkage.project(doors.geometry.to_numpy()[doors["visit"].to_numpy(dtype=bool)], ground.net))
+    shapes, _ = linkage.starts(shapes, ground.net.plane.project(doors.geometry.to_numpy()[doors["visit"].to_numpy(dtype=bool)]))
     links = restored.tied(shapes, ground.net, ground.things, own)
     there = np.zeros(len(table), dtype=bool)
     there[links.row] = True
@@ -90,7 +90,7 @@ def _standing(ground: Ground, table: gpd.GeoDataFrame, own: NDArray[np.intp]) ->
     if not len(rows):
         return table
     shapes = table.geometry.to_numpy().copy()
-    links = linkage.link(linkage.project(shapes[rows], ground.net), ground.net, every=True)
+    links = linkage.link(ground.net.plane.project(shapes[rows]), ground.net, every=True)
     first = links.take(links.rank == 0)
     lon, lat = ground.net.plane.backward(first.start_x, first.start_y)
     shapes[rows[first.row]] = shapely.points(np.round(lon, DIGITS), np.round(lat, DIGITS))

@@ -20,6 +20,7 @@ from circle import access, folder, restored, sight
 from circle.errors import PlaceError
 from circle.linkage import Links
 from circle.network import Network
+from circle.projection import Plane
 from circle.standards import Standard
 from circle.units import SECONDS_PER_MINUTE
 
@@ -55,7 +56,7 @@ class Ground:
     @classmethod
     def of(cls, tables: Mapping[str, pd.DataFrame], record: Mapping[str, Any], summary: Mapping[str, Any]) -> Ground:
         """From the tables of a run, by name, and its two records."""
-        plane = restored.plane(summary["extent"])
+        plane = Plane.of_box(summary["extent"])
         net = restored.network(gpd.GeoDataFrame(tables["nodes"]), gpd.GeoDataFrame(tables["edges"]), plane)
         goals = pd.Index(tables["facilities"]["facility"].drop_duplicates())
         links = tables["links"]

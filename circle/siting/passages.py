@@ -16,7 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from circle import linkage, rules
+from circle import rules
 from circle.chunks import side_by_side
 from circle.siting import shut
 from circle.siting.candidates import rule
@@ -151,7 +151,7 @@ def _apart(ground: Ground, pairs: Ints, straight: Floats, points: tuple[Floats, 
     kept = np.flatnonzero(kind < len(KINDS))
     blocked = np.zeros(len(kept), dtype=bool)
     if len(kept):
-        houses = np.concatenate([linkage.project(ground.buildings.geometry.to_numpy(), ground.net), firm])
+        houses = np.concatenate([ground.net.plane.project(ground.buildings.geometry.to_numpy()), firm])
         hit, _ = shapely.STRtree(houses).query(lines[kept], predicate="intersects")
         blocked[hit] = True
     kept = kept[~blocked]
@@ -163,7 +163,7 @@ def _barriers(ground: Ground) -> tuple[pd.DataFrame, NDArray[np.object_]]:
     table = ground.tables.get("barriers")
     if table is None or not len(table):
         return pd.DataFrame({"geometry": [], "rank": []}), np.empty(0, dtype=object)
-    shapes = linkage.project(table["geometry"].to_numpy(), ground.net)
+    shapes = ground.net.plane.project(table["geometry"].to_numpy())
     kinds = table["kind"].astype(str)
     widths = rules.settings("passage_width_m")
     opens = np.asarray([widths.get(kind, widths["other"]) > 0 for kind in kinds], dtype=bool)
@@ -175,8 +175,8 @@ def _beside_gates(ground: Ground, found: gpd.GeoDataFrame, gates: gpd.GeoDataFra
     """Passages without those new gates in a wall that a shut gate stands beside: to open that one is less."""
     if not len(found) or not len(gates):
         return found
-    middle = shapely.centroid(linkage.project(found.geometry.to_numpy(), ground.net))
-    doors = linkage.project(shapely.get_point(gates.geometry.to_numpy(), 1), ground.net)
+    middle = shapely.centroid(ground.net.plane.project(found.geometry.to_numpy()))
+    doors = ground.net.plane.project(shapely.get_point(gates.geometry.to_numpy(), 1))
     units = ground.net.plane.units_per_metre(shapely.get_y(middle))
     near = np.unique(shapely.STRtree(doors).query(middle, predicate="dwithin", distance=float(rule("passages")["apart_m"]) * units)[0])
     gone = np.zeros(len(found), dtype=bool)

@@ -70,8 +70,7 @@ class Place:
     @property
     def plane(self) -> Plane:
         """The plane that this place is measured on."""
-        west, south, east, north = self.extent
-        return Plane((west + east) / 2, (south + north) / 2)
+        return Plane.of_box(self.extent)
 
 
 def digest(path: Path) -> str:
@@ -104,7 +103,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     ids, outlines, tags = building_table.outlines(extract, findings)
     ways, vertices = _ways(extract)
     extent = extract.box or _extent(outlines, extract.walks.points)
-    plane = Plane((extent[0] + extent[2]) / 2, (extent[1] + extent[3]) / 2)
+    plane = Plane.of_box(extent)
     around = surroundings.shapes(extract, findings)
     barred, shut = _barrier_roads(extract), _closed_roads(extract)
     extract.walks, extract.building_ways = Lines(), Lines()  # what tables were made of is as large as the tables: it goes before more are

@@ -175,7 +175,7 @@ def widened(area: Area, buffer_m: float) -> Box:
     """The box to ask for: the area with a rim of `buffer_m` metres, rounded outward to seven digits."""
     west, south, east, north = area.shape.bounds
     if buffer_m > 0:
-        plane = Plane((west + east) / 2, (south + north) / 2)
+        plane = Plane.of_box(area.shape.bounds)
         x, y = plane.forward(np.asarray([west, east]), np.asarray([south, north]))
         rim = buffer_m * plane.units_per_metre(y)
         lon, lat = plane.backward(x + rim * [-1, 1], y + rim * [-1, 1])
@@ -188,7 +188,7 @@ def widened(area: Area, buffer_m: float) -> Box:
 def square_kilometres(box: Box) -> float:
     """Area of a box in degrees, in km²."""
     west, south, east, north = box
-    plane = Plane((west + east) / 2, (south + north) / 2)
+    plane = Plane.of_box(box)
     x, y = plane.forward(np.asarray([west, east]), np.asarray([south, north]))
     return float((x[1] - x[0]) * (y[1] - y[0])) / 1e6
 
@@ -197,7 +197,7 @@ def tiles(box: Box, most_km2: float) -> list[Box]:
     """The box cut into parts of at most that size, about as wide as high."""
     west, south, east, north = box
     size = square_kilometres(box)
-    plane = Plane((west + east) / 2, (south + north) / 2)
+    plane = Plane.of_box(box)
     x, y = plane.forward(np.asarray([west, east]), np.asarray([south, north]))
     width, height = float(x[1] - x[0]), float(y[1] - y[0])
     pieces = max(1, math.ceil(size / most_km2))

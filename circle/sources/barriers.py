@@ -165,8 +165,8 @@ def compounds(around: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame, buildings: g
     areas = around[around["kind"] == "area"]
     lives = judged(areas["tags"], rules.area_use, rules.area_use_keys())
     areas = areas[np.asarray([said is True and "landuse" in tags for said, tags in zip(lives, areas["tags"], strict=True)], dtype=bool)]
-    walls = project(barriers.geometry.to_numpy()[barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()], plane)
-    shapes = project(areas.geometry.to_numpy(), plane)
+    walls = plane.project(barriers.geometry.to_numpy()[barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()])
+    shapes = plane.project(areas.geometry.to_numpy())
     rule = rules.settings("compounds")
     share = _share_walled(shapes, walls, rule["beside_m"])
     named = areas["tags"].map(lambda tags: bool(tags.get("name"))).to_numpy(dtype=bool)
@@ -191,12 +191,6 @@ def compounds(around: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame, buildings: g
     )
     table = table.sort_values("compound", kind="stable").reset_index(drop=True)
     return table.astype({"compound": "str", "name": "str", "found": "category", "walled": bool, "gates": np.int64})
-
-
-def project(shapes: Shapes, plane: Plane) -> Shapes:
-    """Shapes in degrees, on the plane."""
-    degrees = shapely.get_coordinates(shapes)
-    return np.asarray(shapely.set_coordinates(shapes.copy(), np.column_stack(plane.forward(degrees[:, 0], degrees[:, 1]))))
 
 
 def unproject(shapes: Shapes, plane: Plane) -> Shapes:
@@ -266,7 +260,7 @@ def _polygons(lines: Shapes, buildings: gpd.GeoDataFrame, plane: Plane, rule: Ma
     ends = np.concatenate([np.flatnonzero(np.r_[True, ~inner]), np.flatnonzero(np.r_[~inner, True])])
     spots, number, times = np.unique(points, axis=0, return_inverse=True, return_counts=True)
     loose = spots[np.unique(number.ravel()[ends][times[number.ravel()[ends]] == 1])]
-    houses = project(buildings.geometry.to_numpy(), plane)
+    houses = plane.project(buildings.geometry.to_numpy())
     standing = shapely.STRtree(houses)
     if len(loose):
         loose_points = shapely.points(loose)
@@ -297,7 +291,7 @@ def _homes_outside(places: Shapes, compounds: Shapes, buildings: gpd.GeoDataFram
     homes = buildings.geometry.to_numpy()[buildings["residential"].to_numpy(dtype=bool)]
     if not len(places) or not len(homes):
         return np.zeros(len(places), dtype=np.intp)
-    middle = shapely.point_on_surface(project(homes, plane))
+    middle = shapely.point_on_surface(plane.project(homes))
     if len(compounds):
         middle = np.delete(middle, np.unique(shapely.STRtree(compounds).query(middle, predicate="within")[0]))
     if not len(middle):
@@ -310,8 +304,8 @@ def _standing_on(gates: gpd.GeoDataFrame, compounds: gpd.GeoDataFrame, plane: Pl
     out = np.full(len(gates), "", dtype=object)
     if not len(gates) or not len(compounds):
         return out
-    shapes = project(compounds.geometry.to_numpy(), plane)
-    spots = project(gates.geometry.to_numpy(), plane)
+    shapes = plane.project(compounds.geometry.to_numpy())
+    spots = plane.project(gates.geometry.to_numpy())
     gate, compound = shapely.STRtree(shapely.boundary(shapes)).query(
         spots, predicate="dwithin", distance=rules.settings("compounds")["beside_m"]
     )

@@ -121,7 +121,7 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
     frame["levels"] = _number(pd.Series(storeys, dtype=object))
     centres = shapely.centroid(shapes)
     scale = plane.units_per_metre_at(shapely.get_y(centres))
-    frame["area_m2"] = _plane_area(shapes, plane) / scale**2
+    frame["area_m2"] = shapely.area(plane.project(shapes)) / scale**2
     around = _around(centres, landuse, lives)
     by_use = ~pd.isna(lives)
     by_area = ~by_use & ~pd.isna(around)
@@ -141,12 +141,6 @@ def _number(texts: pd.Series) -> pd.Series:
         found = pd.to_numeric(mapped.astype(str).str.extract(r"^\s*(\d{1,4}(?:\.\d{1,2})?)")[0], errors="coerce")
         numbers.loc[found.index] = found
     return numbers
-
-
-def _plane_area(shapes: Shapes, plane: Plane) -> NDArray[np.float64]:
-    degrees = shapely.get_coordinates(shapes)
-    x, y = plane.forward(degrees[:, 0], degrees[:, 1])
-    return np.asarray(shapely.area(shapely.set_coordinates(shapes.copy(), np.column_stack([x, y]))))
 
 
 def _around(centres: Shapes, landuse: gpd.GeoDataFrame, lives: NDArray[np.object_]) -> NDArray[np.object_]:

@@ -41,7 +41,7 @@ class Ground:
         """From outlines, streets and water in degrees."""
 
         def tree(degrees: Shapes) -> shapely.STRtree:
-            return shapely.STRtree(on_plane(degrees, plane))
+            return shapely.STRtree(plane.project(degrees))
 
         buildings, streets, water = map(tree, shapes)
         return cls(plane, buildings, streets, water, extent)
@@ -56,13 +56,6 @@ class Ground:
         """Metres from points of the plane to the nearest building and to the nearest street, and which of them lie in water."""
         points = shapely.points(x, y)
         return _metres(self.buildings, points), _metres(self.streets, points), _metres(self.water, points) == 0.0
-
-
-def on_plane(shapes: Shapes, plane: Plane) -> Shapes:
-    """Shapes in degrees, on the plane."""
-    degrees = shapely.get_coordinates(shapes)
-    x, y = plane.forward(degrees[:, 0], degrees[:, 1])
-    return np.asarray(shapely.set_coordinates(shapes.copy(), np.column_stack([x, y])))
 
 
 def _metres(tree: shapely.STRtree, points: Shapes) -> Floats:

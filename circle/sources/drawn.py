@@ -18,7 +18,7 @@ from circle.projection import Plane
 from circle.rules import columns as words
 from circle.sources import buildings as building_table
 from circle.sources import columns
-from circle.sources.crs_guess import Ground, on_plane
+from circle.sources.crs_guess import Ground
 from circle.sources.located import Located
 
 _STOREY_M = 2.9
@@ -67,4 +67,4 @@ def _ids(table: Located, frame: pd.DataFrame, rows: NDArray[np.intp]) -> list[st
 
 def _area(shapes: NDArray[np.object_], plane: Plane) -> NDArray[np.float64]:
     scale = plane.units_per_metre_at(shapely.get_y(shapely.centroid(shapes)))
-    return np.asarray(shapely.area(on_plane(shapes, plane)) / scale**2)
+    return np.asarray(shapely.area(plane.project(shapes)) / scale**2)

@@ -80,7 +80,7 @@ def once(group: gpd.GeoDataFrame, plane: Plane, findings: Findings) -> gpd.GeoDa
     """One row per facility of one service."""
     service = str(group["service"].iloc[0])
     rule = {**rules.settings("dedupe"), **rules.settings(f"dedupe_{service}", optional=True)}
-    shapes = _on_plane(group.geometry.to_numpy(), plane)
+    shapes = plane.project(group.geometry.to_numpy())
     scale = float(plane.units_per_metre_at(shapely.get_y(shapely.centroid(group.geometry.to_numpy()))).mean())
     name = group["name"].map(_plain).to_numpy(dtype=object)
     size = group["kind"].to_numpy()
@@ -130,9 +130,3 @@ def once(group: gpd.GeoDataFrame, plane: Plane, findings: Findings) -> gpd.GeoDa
         findings.add("sources.merged_facility", str(ids[row]), f"the same {service} as {ids[keeper]}")
     rows = np.sort(first)
     return group.assign(merged=merged, name=names).iloc[rows]
-
-
-def _on_plane(shapes: NDArray[np.object_], plane: Plane) -> NDArray[np.object_]:
-    degrees = shapely.get_coordinates(shapes)
-    x, y = plane.forward(degrees[:, 0], degrees[:, 1])
-    return np.asarray(shapely.set_coordinates(shapes.copy(), np.column_stack([x, y])))

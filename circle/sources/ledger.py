@@ -22,7 +22,6 @@ from circle.errors import Findings
 from circle.projection import Plane
 from circle.rules import columns as words
 from circle.sources import columns
-from circle.sources.crs_guess import on_plane
 from circle.sources.located import Located
 
 WANTED = ("id", "name", "compound", "number", "households", "population", "elderly", "levels", "height", "use", "grid", "community")
@@ -102,7 +101,7 @@ def _by_place(table: Located, buildings: gpd.GeoDataFrame, zones: gpd.GeoDataFra
     if not len(placed) or not len(buildings):
         return found
     rule = rules.settings("tables")
-    outlines, mine = on_plane(buildings.geometry.to_numpy(), plane), on_plane(table.shapes[placed], plane)
+    outlines, mine = plane.project(buildings.geometry.to_numpy()), plane.project(table.shapes[placed])
     areal = shapely.area(mine) > 0
     tree = shapely.STRtree(outlines)
     points = np.flatnonzero(~areal)

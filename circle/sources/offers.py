@@ -22,7 +22,7 @@ from circle.rules import columns as words
 from circle.rules.loading import suggest
 from circle.sources import columns, ledger
 from circle.sources import facilities as facility_table
-from circle.sources.crs_guess import Ground, on_plane
+from circle.sources.crs_guess import Ground
 from circle.sources.located import Located
 
 WANTED = ("id", "name", "service", "type", "typecode", "status", "compound", "number", "address", "capacity")
@@ -193,7 +193,7 @@ def _joined(service: str, mine: gpd.GeoDataFrame, theirs: gpd.GeoDataFrame, plan
     if not len(mine) or not len(theirs):
         return theirs if len(theirs) else mine
     rule = {**rules.settings("tables"), **rules.settings(f"tables_{service}", optional=True)}
-    a, b = on_plane(mine.geometry.to_numpy(), plane), on_plane(theirs.geometry.to_numpy(), plane)
+    a, b = plane.project(mine.geometry.to_numpy()), plane.project(theirs.geometry.to_numpy())
     left, right = shapely.STRtree(b).query(a, predicate="dwithin", distance=rule["same_facility_m"])
     metres = shapely.distance(a[left], b[right])
     free_left, free_right = set(range(len(mine))), set(range(len(theirs)))

@@ -23,7 +23,7 @@ from circle import rules
 from circle.errors import Findings, PlaceError, RuleError, SourceError
 from circle.projection import Plane
 from circle.sources import columns, spreadsheets
-from circle.sources.crs_guess import Ground, on_plane
+from circle.sources.crs_guess import Ground
 from circle.sources.located import Words, located
 
 UNITS = ("count", "per_ha")
@@ -171,4 +171,4 @@ def _grid(spec: str, middles: Floats, words: Words, ground: Ground, findings: Fi
 
 def _hectares(shapes: NDArray[np.object_], plane: Plane) -> Floats:
     scale = plane.units_per_metre_at(shapely.get_y(shapely.centroid(shapes)))
-    return np.maximum(np.asarray(shapely.area(on_plane(shapes, plane)) / scale**2) / 10_000, 1e-6)
+    return np.maximum(np.asarray(shapely.area(plane.project(shapes)) / scale**2) / 10_000, 1e-6)
