@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from circle.edges import end_rows
 from circle.linkage import Links
 from circle.sight import CROSSING, Seen
 from circle.units import seconds
@@ -79,14 +80,11 @@ class Graph:
     @classmethod
     def of(cls, edges: pd.DataFrame, nodes: pd.DataFrame) -> Graph:
         """From the tables of a network, fresh or saved (columns of rules/tables/edges.csv and nodes.csv)."""
-        ids = nodes["node"].to_numpy()
-        order = np.argsort(ids, kind="stable")
-        u = order[np.searchsorted(ids, edges["u"].to_numpy(), sorter=order)]
-        v = order[np.searchsorted(ids, edges["v"].to_numpy(), sorter=order)]
+        u, v = end_rows(nodes, edges)
         forward, backward = edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()
         said = edges["access"].to_numpy(dtype=object) if "access" in edges else np.full(len(u), PUBLIC, dtype=object)
         own, open_ = said != PUBLIC, (said == PUBLIC) | (said == SHARED)
-        count = len(ids)
+        count = len(nodes)
         copied = np.unique(np.r_[u[own], v[own]])
         goal, start = np.arange(count), np.arange(count)
         goal[copied] = count + np.arange(len(copied))

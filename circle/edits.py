@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from shapely.ops import substring
 
 from circle import gates, network, passages, restored, rules
+from circle.edges import end_rows, passable
 from circle.errors import Findings, PlaceError
 from circle.projection import Plane
 from circle.scenario import Passage, Scenario
@@ -169,12 +170,12 @@ def _nearest(
     x, y = plane.forward(*np.asarray(spots, dtype=float).T)
     points = shapely.points(x, y)
     units = plane.units_per_metre(y)
-    passable = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
-    passable &= edges["midway"].to_numpy() & ~edges["raised"].to_numpy()
+    open_ = passable(edges)
+    open_ &= edges["midway"].to_numpy() & ~edges["raised"].to_numpy()
     margin = most * 2 / 100_000
     box = np.asarray(spots)
     bounds = edges.geometry.bounds.to_numpy()
-    near = passable & np.any(
+    near = open_ & np.any(
         [
             (bounds[:, 0] <= lon + margin / 0.08)
             & (bounds[:, 2] >= lon - margin / 0.08)
@@ -248,8 +249,8 @@ def _moved(links: pd.DataFrame, remap: dict[int, tuple[Floats, Ints]]) -> pd.Dat
 def _renumbered(tables: Tables) -> Tables:
     """Edges are numbered by their row, and nodes know their piece of the network anew."""
     edges = tables.edges.assign(edge=np.arange(len(tables.edges)))
-    index = restored.ends(tables.nodes, edges)
-    asked = edges[["length_m", "seconds_forward", "seconds_backward"]].assign(u_index=index["u"], v_index=index["v"])
+    u, v = end_rows(tables.nodes, edges)
+    asked = edges[["length_m", "seconds_forward", "seconds_backward"]].assign(u_index=u, v_index=v)
     component, _, _ = network.components(len(tables.nodes), pd.DataFrame(asked))
     return Tables(tables.nodes.assign(component=component), edges, tables.links)
 

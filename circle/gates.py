@@ -21,6 +21,7 @@ import shapely
 from numpy.typing import NDArray
 
 from circle import linkage, network, passages, restored, rules, sight
+from circle.edges import end_rows, passable
 from circle.errors import Findings, PlaceError
 from circle.projection import Plane
 from circle.sources import Enclosure
@@ -83,8 +84,8 @@ def turned(tables: Mapping[str, Any], opened: Sequence[str], closed: Sequence[st
     was = before.edges.iloc[edges["edge"].to_numpy()]
     edges = edges.assign(edge=np.arange(len(edges))).reset_index(drop=True)
     nodes = nodes.reset_index(drop=True)
-    index = restored.ends(nodes, edges)
-    plain = pd.DataFrame(edges.drop(columns="geometry")).assign(u_index=index["u"], v_index=index["v"])
+    u, v = end_rows(nodes, edges)
+    plain = pd.DataFrame(edges.drop(columns="geometry")).assign(u_index=u, v_index=v)
     nodes = nodes.assign(component=network.components(len(nodes), plain)[0])
     findings = Findings()
     now = restored.network(nodes, edges, plane)
@@ -152,7 +153,7 @@ def _whose(net: network.Network, walls: Enclosure, walker: Mapping[str, Any], fi
     """Who may walk each edge, from what the ways' own tags say; a road that gave way to its sidewalk still joins what it joined."""
     edges = net.edges.assign(access=net.edges["mapped"].astype(object))
     factor = walker.get("factors", {})
-    shut = np.isinf(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
+    shut = ~passable(edges)
     walked = edges["class"].map(lambda kind: float(factor.get(kind, 1.0)) > 0).to_numpy(dtype=bool)
     edges.loc[shut & walked, "seconds_forward"] = 1.0
     return passages.whose(edges, len(net.nodes), passages.gated(net.lines, walls, net.plane), findings)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from circle import rules, schema
 from circle.chunks import side_by_side
+from circle.edges import passable
 from circle.network import Network
 from circle.passages import GATE
 
@@ -162,15 +163,15 @@ def link(shapes: Shapes, network: Network, *, every: bool = False) -> Links:
 def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     """Links of shapes that are one point, line or area each."""
     rule = rules.settings("linkage")
-    passable = _usable(network)
+    usable = _usable(network)
     island = network.edges["island"].to_numpy()
     lines = network.lines
-    passable &= network.edges["midway"].to_numpy()
+    usable &= network.edges["midway"].to_numpy()
     raised = network.edges["raised"].to_numpy()
     sets = {
-        "ground": np.flatnonzero(passable & ~island & ~raised),
-        "above": np.flatnonzero(passable & ~island & raised),
-        "island": np.flatnonzero(passable & island),  # on whatever floor
+        "ground": np.flatnonzero(usable & ~island & ~raised),
+        "above": np.flatnonzero(usable & ~island & raised),
+        "island": np.flatnonzero(usable & island),  # on whatever floor
     }
     near = [rule["reach_m"] * 2**step for step in range(12) if rule["reach_m"] * 2**step < rule["connected_reach_m"]] + [
         rule["connected_reach_m"]
@@ -229,8 +230,7 @@ def merged(parts: list[Links], more: list[NDArray[Any]]) -> tuple[Links, NDArray
 
 def _usable(network: Network) -> NDArray[np.bool_]:
     """Edges that one may be tied to: they can be walked, and are no mere gate."""
-    passable = np.isfinite(np.minimum(network.edges["seconds_forward"].to_numpy(), network.edges["seconds_backward"].to_numpy()))
-    return np.asarray(passable & (network.edges["class"] != GATE).to_numpy())
+    return np.asarray(passable(network.edges) & (network.edges["class"] != GATE).to_numpy())
 
 
 def _joined(parts: list[Links]) -> Links:

@@ -18,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from circle import patches, rules
+from circle.edges import passable
 from circle.projection import Plane
 
 Floats = NDArray[np.float64]
@@ -54,10 +55,10 @@ def find(
     x, y = plane.forward(nodes["lon"].to_numpy()[loose], nodes["lat"].to_numpy()[loose])
     points = shapely.points(x, y)
     units = plane.units_per_metre(y)
-    passable = np.flatnonzero(_passable(edges))
+    open_ = np.flatnonzero(passable(edges))
     reach = rule["across_m"] * units
-    end, hit = shapely.STRtree(lines[passable]).query(shapely.box(x - reach, y - reach, x + reach, y + reach))
-    hit = passable[hit]
+    end, hit = shapely.STRtree(lines[open_]).query(shapely.box(x - reach, y - reach, x + reach, y + reach))
+    hit = open_[hit]
     other = hit != mine[end]
     raised = edges["raised"].to_numpy()
     other &= raised[hit] == raised[mine[end]]  # a bridge overhead is not near
@@ -90,16 +91,12 @@ def _node_at(edges: pd.DataFrame, lines: Shapes, hit: Ints, gaps: Shapes) -> Int
     return np.where(share * length <= SAME_M, u, np.where((1 - share) * length <= SAME_M, v, -1))
 
 
-def _passable(edges: pd.DataFrame) -> Bools:
-    return np.asarray(np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy())))
-
-
 def _loose(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[Ints, Ints]:
     """Nodes at which one edge ends, a passable one, and that edge. A road given up for its sidewalk, or steps, still end there."""
     ends = np.r_[edges["u_index"].to_numpy(), edges["v_index"].to_numpy()]
     edge = np.zeros(len(nodes), dtype=np.intp)
     edge[ends] = np.r_[np.arange(len(edges)), np.arange(len(edges))]
-    loose = np.flatnonzero((np.bincount(ends, minlength=len(nodes)) == 1) & _passable(edges)[edge])
+    loose = np.flatnonzero((np.bincount(ends, minlength=len(nodes)) == 1) & passable(edges)[edge])
     return loose, edge[loose]
 
 
@@ -134,7 +131,7 @@ def _around(nodes: pd.DataFrame, edges: pd.DataFrame, lines: Shapes, plane: Plan
         return np.empty(0)
     rule = rules.settings("near_misses")
     u, v, length = (edges[name].to_numpy() for name in ("u_index", "v_index", "length_m"))
-    cost = np.where(_passable(edges), length, np.inf)
+    cost = np.where(passable(edges), length, np.inf)
     starts, patch = np.unique(node, return_inverse=True)
     x, y = plane.forward(nodes["lon"].to_numpy()[starts], nodes["lat"].to_numpy()[starts])
     margin = rule["look_m"] * plane.units_per_metre(y)

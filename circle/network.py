@@ -19,6 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from circle import floors, misses, passages, rules, sidewalks, slopes, squares, waiting
+from circle.edges import osm_id, passable
 from circle.errors import Findings, NetworkError
 from circle.projection import Plane
 from circle.sources import Enclosure
@@ -99,7 +100,7 @@ def tell_near_misses(table: pd.DataFrame, findings: Findings) -> None:
         *(table[name] for name in ("kind", "node", "other_way", "distance_m", "around_m")), strict=True
     ):
         walk = "no short walk round" if np.isinf(around) else f"{around:.0f} m to walk round"
-        owner = f"way/{way}" if way >= 0 else f"relation/{-way}"
+        owner = osm_id(way)
         findings.add("network.near_miss", f"node/{node}", " ".join(f"{gap:.1f} m from {said[kind]} {owner}, {walk}".split()))
 
 
@@ -248,7 +249,7 @@ def _slow(edges: pd.DataFrame, course: slopes.Course, heights: slopes.Heights, w
 def components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.bool_]]:
     """Component of every node and edge, numbered by length of network, and which edges are on an island."""
     u, v = edges["u_index"].to_numpy(), edges["v_index"].to_numpy()
-    open_ = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
+    open_ = passable(edges)
     number, label = connected_components(coo_array((np.ones(open_.sum()), (u[open_], v[open_])), shape=(nodes, nodes)), directed=False)
     metres = np.bincount(label[u], weights=np.where(open_, edges["length_m"].to_numpy(), 0.0), minlength=number)
     order = np.argsort(-metres, kind="stable")
@@ -265,7 +266,7 @@ def tell_islands(edges: pd.DataFrame, findings: Findings) -> None:
     of_way = pieces.groupby("way")["metres"].agg(["sum", "size"])  # a way with nodes missing may leave several pieces
     for way, metres, many in zip(of_way.index.tolist(), of_way["sum"].tolist(), of_way["size"].tolist(), strict=True):
         told = f"{metres:.0f} m of paths that are not joined to the rest"
-        owner = f"way/{way}" if way >= 0 else f"relation/{-way}"
+        owner = osm_id(way)
         findings.add("network.island", owner, told if many == 1 else f"{told}, in {many} pieces")
 
 

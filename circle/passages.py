@@ -18,6 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from circle import rules
+from circle.edges import osm_id, passable
 from circle.errors import Findings
 from circle.projection import Plane
 from circle.sources import Enclosure
@@ -174,7 +175,7 @@ def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> 
     """
     said = edges["access"].to_numpy(dtype=object).copy()
     u, v = edges["u_index"].to_numpy(), edges["v_index"].to_numpy()
-    passable = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
+    open_ = passable(edges)
     public = said == "public"
     if public.all():
         return _said(said)
@@ -183,7 +184,7 @@ def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> 
         arcs = (np.ones(rows.sum()), (u[rows], v[rows]))
         return np.asarray(connected_components(coo_array(arcs, shape=(nodes, nodes)), directed=False)[1])
 
-    alone, with_visitors, whole = pieces(passable & public), pieces(passable & (public | (said == "destination"))), pieces(passable)
+    alone, with_visitors, whole = pieces(open_ & public), pieces(open_ & (public | (said == "destination"))), pieces(open_)
     street = edges["class"].isin(rules.STREETS).to_numpy()
     weight = edges["length_m"].to_numpy() * np.where(street, 1.0, 0.1)
     rows = np.flatnonzero(public)
@@ -201,8 +202,8 @@ def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> 
     }
     said[rows] = [becomes.get(piece, "public") for piece in table["piece"].tolist()]
     for way, metres in inner.groupby("way")["metres"].sum().items():
-        owner = f"way/{way}" if int(str(way)) >= 0 else f"relation/{-int(str(way))}"
-        findings.add("network.enclosed", owner, f"{metres:.0f} m of public ways that only private ways or residents' gates lead to")
+        told = f"{metres:.0f} m of public ways that only private ways or residents' gates lead to"
+        findings.add("network.enclosed", osm_id(int(str(way))), told)
     said[(said == "public") & gated] = "compound"
     return _said(said)
 
@@ -260,6 +261,6 @@ def tell_open_walls(lines: NDArray[np.object_], edges: pd.DataFrame, walls: Encl
     closing = walls.barriers[walls.barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()]
     found = through_walls(lines[rows], edges["way"].to_numpy()[rows], closing, plane.project(closing.geometry.to_numpy()))
     for way, barrier in found[["way", "barrier"]].drop_duplicates().itertuples(index=False):
-        owner = f"way/{way}" if way >= 0 else f"relation/{-way}"
+        owner = osm_id(way)
         if owner != barrier:
             findings.add("network.open_wall", owner, f"leads through {barrier}")

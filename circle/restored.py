@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 
 from circle import linkage, rules, schema, sight
+from circle.edges import end_rows, passable
 from circle.linkage import FLAGS, Links
 from circle.network import Network
 from circle.projection import Plane
@@ -25,21 +26,14 @@ Floats = NDArray[np.float64]
 Shapes = NDArray[np.object_]
 
 
-def ends(nodes: gpd.GeoDataFrame, edges: gpd.GeoDataFrame) -> dict[str, Ints]:
-    """Rows of the nodes that edges begin (`u`) and end (`v`) at."""
-    ids = nodes["node"].to_numpy()
-    order = np.argsort(ids, kind="stable")
-    return {end: order[np.searchsorted(ids, edges[end].to_numpy(), sorter=order)] for end in ("u", "v")}
-
-
 def network(nodes: gpd.GeoDataFrame, edges: gpd.GeoDataFrame, on: Plane, rows: Ints | None = None) -> Network:
     """The saved network as linkage and sight want it: `u_index`, `v_index`, `component`, `island` beside what was saved.
 
     `rows`: only these edges, in this order, numbered anew; islands are those of the whole network.
     """
-    index = ends(nodes, edges)
-    component = nodes["component"].to_numpy()[index["u"]]
-    open_ = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
+    u, v = end_rows(nodes, edges)
+    component = nodes["component"].to_numpy()[u]
+    open_ = passable(edges)
     metres = np.bincount(component, weights=np.where(open_, edges["length_m"].to_numpy(), 0.0))
     island = (metres < rules.settings("linkage")["island_max_m"]) & (np.arange(len(metres)) > 0)
     plain = pd.DataFrame(edges.drop(columns="geometry"))
@@ -47,7 +41,7 @@ def network(nodes: gpd.GeoDataFrame, edges: gpd.GeoDataFrame, on: Plane, rows: I
         plain["midway"] = ~plain["class"].astype(str).isin([*rules.closed_midway(), "waiting"])
     if "raised" not in plain:
         plain["raised"] = False
-    plain = plain.assign(u_index=index["u"], v_index=index["v"], component=component, island=island[component] & open_)
+    plain = plain.assign(u_index=u, v_index=v, component=component, island=island[component] & open_)
     shapes = edges.geometry.to_numpy()
     if rows is not None:
         plain, shapes = plain.iloc[rows].reset_index(drop=True), shapes[rows]

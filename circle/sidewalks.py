@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from circle import patches, rules
 from circle.chunks import side_by_side
+from circle.edges import passable
 from circle.errors import Findings
 from circle.projection import Plane
 
@@ -100,11 +101,11 @@ def _joined(edges: pd.DataFrame, lines: Shapes, plane: Plane, chosen: Ints, both
         return np.zeros(0, dtype=bool)
     u, v = edges["u_index"].to_numpy(), edges["v_index"].to_numpy()
     length = edges["length_m"].to_numpy()
-    passable = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
+    open_ = passable(edges)
     given_up = np.zeros(len(edges), dtype=bool)
     given_up[chosen] = True
     held = np.zeros(int(max(u.max(), v.max())) + 1, dtype=bool)  # something else meets the road here
-    held[np.r_[u[passable & ~given_up], v[passable & ~given_up]]] = True
+    held[np.r_[u[open_ & ~given_up], v[open_ & ~given_up]]] = True
 
     # stretches that meet where nothing else does are one piece: they go together or stay together
     ends = np.r_[u[chosen], v[chosen]]
@@ -127,7 +128,7 @@ def _joined(edges: pd.DataFrame, lines: Shapes, plane: Plane, chosen: Ints, both
     boxes = shapely.box(box[:, 0] - margin, box[:, 1] - margin, box[:, 2] + margin, box[:, 3] + margin)
     tree = shapely.STRtree(lines)
     start, asked = pair[first, 1], (patch, pair[:, 1])
-    with_road = patches.distances((u, v, np.where(passable, length, np.inf)), tree, boxes, start, asked)
+    with_road = patches.distances((u, v, np.where(open_, length, np.inf)), tree, boxes, start, asked)
     without = patches.distances((u, v, np.where(both_ways & ~given_up, length, np.inf)), tree, boxes, start, asked)
     good = without <= with_road * rule["detour"] + rule["detour_m"]
     broken = np.zeros(int(piece.max()) + 1, dtype=bool)

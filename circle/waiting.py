@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from circle import rules
+from circle.edges import passable
 
 Ints = NDArray[np.intp]
 Bools = NDArray[np.bool_]
@@ -87,7 +88,7 @@ def _ends(
     """Ends of edges at which one waits: end (twice the edge, and one more at `v`), node, seconds, in a shaft, and an edge of the road."""
     u, v = edges["u_index"].to_numpy(), edges["v_index"].to_numpy()
     node = np.column_stack([u, v]).ravel()
-    passable = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy())).repeat(2)
+    open_ = passable(edges).repeat(2)
     rank = {name: number for number, name in enumerate(ROADS)}
     words = [pd.Categorical(edges[name]) for name in ("class", "road")]
     own, under = (np.asarray([*(rank.get(word, -1) for word in column.categories), -1], dtype=np.intp)[column.codes] for column in words)
@@ -115,12 +116,12 @@ def _ends(
     wait[lit] = seconds("signals", 0.0)
 
     # who walks along the road does not wait; where three or more arms of it meet, nobody can tell which is along
-    waits = passable & (wait[node] > 0) & ~(along & (arms[node] <= 2))
-    shaft = ((edges["class"] == "elevator").to_numpy().repeat(2)) & passable
+    waits = open_ & (wait[node] > 0) & ~(along & (arms[node] <= 2))
+    shaft = ((edges["class"] == "elevator").to_numpy().repeat(2)) & open_
     outside = np.zeros(size, dtype=bool)
-    outside[node[~shaft & passable]] = True
+    outside[node[~shaft & open_]] = True
     shaft &= outside[node] & (seconds("elevator", 0.0) > 0)
-    ride = passable & kinds["elevator"][node] & (seconds("elevator", 0.0) > 0)
+    ride = open_ & kinds["elevator"][node] & (seconds("elevator", 0.0) > 0)
     chosen = np.flatnonzero(waits | shaft | ride)
     cost = np.where((shaft | ride)[chosen], seconds("elevator", 0.0), wait[node[chosen]])
     told = np.where((shaft | ride)[chosen], -1, road[node[chosen]])

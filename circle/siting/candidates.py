@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from circle import linkage, restored
+from circle.edges import passable
 from circle.linkage import Links
 from circle.rules.loading import RULES, read_toml
 from circle.siting.ground import Ground
@@ -137,9 +138,9 @@ def along(
     rules_, net = rule("spots"), ground.net
     spacing = float(spacing_m or rules_["spacing_m"])
     edges = net.edges
-    passable = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
-    passable &= edges["midway"].to_numpy() & (edges["length_m"].to_numpy() > 0)
-    good = np.flatnonzero(passable & ~edges["island"].to_numpy() & ~edges["class"].astype(str).isin(rules_["never_on"]).to_numpy())
+    open_ = passable(edges)
+    open_ &= edges["midway"].to_numpy() & (edges["length_m"].to_numpy() > 0)
+    good = np.flatnonzero(open_ & ~edges["island"].to_numpy() & ~edges["class"].astype(str).isin(rules_["never_on"]).to_numpy())
     length = edges["length_m"].to_numpy()[good]
     many = np.maximum(np.round(length / spacing), 1).astype(np.intp)
     of = np.repeat(np.arange(len(good)), many)

@@ -1,0 +1,42 @@
+"""What many stages ask of the table of edges.
+
+Takes: edges and nodes, as a network has them or as a run saved them.   Gives: an answer for each edge, or the name of its way.
+Never: searches, or changes an edge.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+def passable(edges: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which edges the walker can walk, in one direction at least.
+
+    >>> passable(pd.DataFrame({"seconds_forward": [60.0, np.inf, np.inf], "seconds_backward": [60.0, 60.0, np.inf]})).tolist()
+    [True, True, False]
+    """
+    return np.asarray(np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy())))
+
+
+def end_rows(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of the nodes that edges begin (`u`) and end (`v`) at. Every end must be among the nodes.
+
+    >>> u, v = end_rows(pd.DataFrame({"node": [9, 4, 7]}), pd.DataFrame({"u": [4], "v": [9]}))
+    >>> u.tolist(), v.tolist()
+    ([1], [0])
+    """
+    ids = nodes["node"].to_numpy()
+    order = np.argsort(ids, kind="stable")
+    u, v = (order[np.searchsorted(ids, edges[end].to_numpy(), sorter=order)] for end in ("u", "v"))
+    return u, v
+
+
+def osm_id(way: int) -> str:
+    """OSM id of the way of an edge; a negative number is a relation's (a square with holes).
+
+    >>> osm_id(7), osm_id(-7)
+    ('way/7', 'relation/7')
+    """
+    return f"way/{way}" if way >= 0 else f"relation/{-way}"
