@@ -142,7 +142,7 @@ def _common_limits(before: Side, after: Side) -> tuple[dict[str, dict[str, Any]]
 
 
 def _table(a: gpd.GeoDataFrame, b: gpd.GeoDataFrame, services: tuple[str, ...]) -> gpd.GeoDataFrame:
-    layers = [str(column) for column in b.columns if str(column).startswith("zone_")]
+    layers = [schema.zone_column(layer) for layer in schema.zone_layers(b.columns)]
     columns: dict[str, Any] = {name: b[name].to_numpy() for name in ("building", "name", "residential", "households")}
     columns |= {name: b[name].array for name in ("compound", *layers)}
     met = {s: tuple((side[f"verdict_{s}"] == "met").to_numpy() for side in (a, b)) for s in services}
@@ -181,7 +181,7 @@ def _zones(table: pd.DataFrame, zones: gpd.GeoDataFrame, services: tuple[str, ..
     rows: list[dict[str, Any]] = []
     members: dict[str, dict[Hashable, Any]] = {"place": {"place": np.arange(len(counted))}}
     for layer in dict.fromkeys(known["layer"]):
-        column = "compound" if layer == "compound" else f"zone_{layer}"
+        column = schema.zone_column(layer)
         if column in counted:
             members[layer] = counted.groupby(column, observed=True).indices
     for layer, zone, name in known.itertuples(index=False):

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
 
-from circle import folder, gaps, rules
+from circle import folder, gaps, rules, schema
 from circle.publish import atlas, page
 from circle.standards import Standard
 
@@ -112,7 +112,7 @@ def _by_zones(buildings: pa.Table, zones: pa.Table | None, most: int, zoned_shar
     listed = zones.select(["layer", "zone", "name", "geometry"]).to_pandas().astype({"layer": str}).drop_duplicates(["layer", "zone"])
     best: list[District] = []
     for layer, group in listed[listed["layer"] != "place"].groupby("layer", sort=True):
-        column = gaps.zone_column(str(layer))
+        column = schema.zone_column(str(layer))
         if column not in buildings.column_names:
             continue
         mine = pd.Series(pc.cast(buildings[column], pa.string()).to_pylist(), dtype=object).fillna("").to_numpy()

@@ -183,7 +183,7 @@ def coverage(buildings: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, place: shapel
     columns += [f"{kind}_{limit.service}" for limit in standard.services for kind in ("verdict", "fragile")]
     add("place", "place", "", buildings, place)
     for layer, group in zones.groupby("layer", sort=True):
-        members = buildings.groupby(zone_column(str(layer)), observed=True, sort=True)[columns]
+        members = buildings.groupby(schema.zone_column(str(layer)), observed=True, sort=True)[columns]
         held = dict(iter(members))
         for zone, name, shape in zip(group["zone"], group["name"], group.geometry, strict=True):
             add(str(layer), zone, name, held.get(zone, buildings.iloc[:0]), shape)
@@ -191,11 +191,6 @@ def coverage(buildings: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, place: shapel
     for column in ("layer", "service"):
         table[column] = table[column].astype("category")
     return table.astype({"share_buildings_met": float, "share_households_met": float, "households": float})
-
-
-def zone_column(layer: str) -> str:
-    """Column of `buildings` that holds the zone of a layer."""
-    return "compound" if layer == "compound" else f"zone_{layer}"
 
 
 def counts(buildings: pd.DataFrame, standard: Standard) -> dict[str, Mapping[str, Any]]:

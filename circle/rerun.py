@@ -147,7 +147,7 @@ def _changed(before: pd.DataFrame, after: pd.DataFrame, services: tuple[str, ...
 
 def _declared(tables: Mapping[str, Any], before: Mapping[str, Any], services: list[str]) -> None:
     """Tables that are not those of the run are held to their declared columns."""
-    layers = [str(column).removeprefix("zone_") for column in tables["buildings"] if str(column).startswith("zone_")]
+    layers = schema.zone_layers(tables["buildings"].columns)
     for name in ("buildings", "facilities", "nodes", "edges", "links", "gates", "zones", "findings"):
         if name in tables and tables[name] is not before[name]:
             schema.check(tables[name], name, services, layers)

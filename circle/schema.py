@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 TABLES = Path(__file__).parent / "rules" / "tables"
 INF = float("inf")
+_ZONE = "zone_"
 TYPES = ("string", "category", "float", "int", "bool", "geometry")
 _NUMBERS = re.compile(r"^(?P<low>-?[\d.]*\d)?\.\.(?P<high>-?[\d.]*\d|inf)?$")
 _TEMPLATE = re.compile(r"\{(service|layer)\}")
@@ -130,6 +131,24 @@ def expand(table: str, services: Iterable[str] = (), layers: Iterable[str] = ())
         else:
             found += [replace(column, name=column.name.replace(template[0], value)) for value in values[template[1]]]
     return tuple(found)
+
+
+def zone_column(layer: str) -> str:
+    """Return the column of `buildings` that holds the zone of a layer.
+
+    >>> zone_column("compound"), zone_column("grid")
+    ('compound', 'zone_grid')
+    """
+    return "compound" if layer == "compound" else f"{_ZONE}{layer}"
+
+
+def zone_layers(columns: Iterable[object]) -> list[str]:
+    """Return the layers of zones that some columns of `buildings` are of; `compound` has a column of its own name and is not among them.
+
+    >>> zone_layers(["building", "compound", "zone_grid"])
+    ['grid']
+    """
+    return [str(column).removeprefix(_ZONE) for column in columns if str(column).startswith(_ZONE)]
 
 
 def coded(codes: NDArray[Any], words: Sequence[str]) -> pd.Categorical:

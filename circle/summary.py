@@ -44,7 +44,7 @@ def finding_table(findings: Findings) -> pd.DataFrame:
 
 def column_order(buildings: pd.DataFrame, standard: Standard) -> list[str]:
     """Columns of `buildings` in the order of the declaration, those of one service together."""
-    layers = [name.removeprefix("zone_") for name in map(str, buildings.columns) if name.startswith("zone_")]
+    layers = schema.zone_layers(buildings.columns)
     declared = schema.expand("buildings", [limit.service for limit in standard.services], layers)
     return [*(column.name for column in declared if column.name != "geometry"), "geometry"]
 

@@ -166,7 +166,7 @@ def _digests(saved: Saved) -> Check:
 
 
 def _declared(saved: Saved, tables: dict[str, pd.DataFrame]) -> Check:
-    layers = [str(name).removeprefix("zone_") for name in saved.buildings.columns if str(name).startswith("zone_")]
+    layers = schema.zone_layers(saved.buildings.columns)
     try:
         for name, table in tables.items():
             schema.check(table, name, saved.services, layers)

@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from circle import schema
 from circle.errors import OutputError, SourceError
 from circle.publish.wording import both, clean, head
 from circle.standards import Standard
@@ -119,7 +120,7 @@ class Saved:
 
     def zone_layers(self) -> list[str]:
         """Zone layers that have a column in the buildings, in the order of the columns."""
-        return [c.removeprefix("zone_") for c in self.columns("buildings") if c.startswith("zone_")]
+        return schema.zone_layers(self.columns("buildings"))
 
     def zones(self) -> gpd.GeoDataFrame:
         """One row per zone: its counts over all services, and `met`, `gap`, `unmapped` and both shares for each service (`gap_shop`, …)."""

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from circle import access
+from circle import access, schema
 from circle.errors import RuleError
 from circle.linkage import Links
 from circle.siting.candidates import Candidates
@@ -108,7 +108,7 @@ def demands(ground: Ground, who: Who) -> Demands:
     rows = np.flatnonzero(weight > 0)
     zone = np.full(len(buildings), NONE)
     if who.zones:
-        column = "compound" if who.zones == "compound" else f"zone_{who.zones}"
+        column = schema.zone_column(who.zones)
         if column not in buildings:
             raise RuleError(f"The run has no zones “{who.zones}”. Name a layer of zones that it has, or leave it out.")
         text = buildings[column].astype(str)

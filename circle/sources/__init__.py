@@ -19,6 +19,7 @@ import shapely
 from circle import rules
 from circle.errors import Findings, PlaceError
 from circle.projection import Plane
+from circle.schema import zone_column
 from circle.sources import buildings as building_table
 from circle.sources import facilities as facility_table
 from circle.sources import geometry, integrity, osm, snapshot, surroundings
@@ -122,7 +123,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     zones = surroundings.zones(around)
     walls = enclosure(around, barred, table, closed_buildings, plane)
     for layer, zone in surroundings.inside(shapely.centroid(table.geometry.to_numpy()), _with_compounds(zones, walls)).items():
-        table["compound" if layer == "compound" else f"zone_{layer}"] = pd.Categorical(zone)
+        table[zone_column(layer)] = pd.Categorical(zone)
     if "compound" not in table:
         table["compound"] = pd.Categorical([""] * len(table))
     if not len(table):

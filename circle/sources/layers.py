@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from circle import schema
 from circle.errors import Findings, PlaceError, SourceError
 from circle.rules import columns as words
 from circle.sources import columns, drawn, ledger, offers, population, spreadsheets, zoning
@@ -169,8 +170,8 @@ def _with(
     table: Located, found: ledger.Ints, buildings: gpd.GeoDataFrame, new: gpd.GeoDataFrame
 ) -> tuple[ledger.Ints, gpd.GeoDataFrame]:  # fmt: skip
     """Buildings with new ones below, and the rows of the table that they came from."""
-    zones = [column for column in buildings if str(column).startswith("zone_")]
-    new = new.assign(elderly=np.nan, **dict.fromkeys(map(str, zones), ""))
+    zones = map(schema.zone_column, schema.zone_layers(buildings.columns))
+    new = new.assign(elderly=np.nan, **dict.fromkeys(zones, ""))
     coded = [column for column in buildings if isinstance(buildings[column].dtype, pd.CategoricalDtype)]
     plain = buildings.astype(dict.fromkeys(coded, object))
     both = pd.concat([plain, new.astype({c: object for c in coded if c in new})], ignore_index=True)[list(buildings.columns)]

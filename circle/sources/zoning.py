@@ -15,17 +15,13 @@ import shapely
 from numpy.typing import NDArray
 
 from circle.errors import Findings, SourceError
+from circle.schema import zone_column
 from circle.sources import columns, ledger, surroundings
 from circle.sources.located import Located
 
 WANTED = ("id", "name", "grid", "community", "compound", "number", "zone")
 KINDS = ("grid", "community", "compound", "zone")
 _WORDS = {"grid": ("网格", "grid"), "community": ("社区", "community"), "compound": ("小区", "compound", "estate")}
-
-
-def column(layer: str) -> str:
-    """Column of `buildings` that holds the zone of a layer."""
-    return "compound" if layer == "compound" else f"zone_{layer}"
 
 
 def kind(table: Located) -> str:
@@ -72,7 +68,7 @@ def assigned(buildings: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, new: gpd.GeoD
     out = buildings.copy()
     middles = shapely.centroid(out.geometry.to_numpy())
     for layer, zone in surroundings.inside(middles, both[both["layer"].isin(layers)]).items():
-        out[column(layer)] = pd.Categorical(zone)
+        out[zone_column(layer)] = pd.Categorical(zone)
     return out, both
 
 
@@ -91,7 +87,7 @@ def said(
             member[found[row]] = texts[row] or member[found[row]]
         for row, members in shared.items():
             member[members] = np.where(member[members] == "", texts[row], member[members])
-        before = out[column(layer)].astype(object).to_numpy() if column(layer) in out else np.full(len(out), "", dtype=object)
+        before = out[zone_column(layer)].astype(object).to_numpy() if zone_column(layer) in out else np.full(len(out), "", dtype=object)
         if layer == "compound":  # the map's own outlines stay; a ledger names the rest
             member = np.where(before != "", "", member)
         drawn = member != ""
@@ -101,7 +97,7 @@ def said(
         known = [mine.get(ledger.plain(str(text)), text) for text in member[drawn]]
         after = before.copy()
         after[drawn] = known
-        out[column(layer)] = pd.Categorical(after)
+        out[zone_column(layer)] = pd.Categorical(after)
         new += _hulls(layer, out, after, {zone for zone in known if zone not in set(zones.loc[zones["layer"] == layer, "zone"])})
     if not new:
         return out, zones
@@ -124,4 +120,4 @@ def _hulls(layer: str, buildings: gpd.GeoDataFrame, zone: NDArray[np.object_], w
     ]
 
 
-__all__ = ["KINDS", "WANTED", "assigned", "column", "is_map", "kind", "polygons", "said"]
+__all__ = ["KINDS", "WANTED", "assigned", "is_map", "kind", "polygons", "said"]
