@@ -7,7 +7,7 @@ Never: reads, builds a network or ties anything to it: whoever has these tables,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
@@ -57,7 +57,7 @@ def columns(case: Case, services: Iterable[Limit], findings: Findings, clock: Cl
         if not len(rows):
             findings.add("sources.no_facility", "", limit.service)
         with clock.stage("access"):
-            offered = only(case.theirs, rows)
+            offered = case.theirs.of_shapes(rows)
             visitors = case.facilities["visitors"].to_numpy(dtype=bool)[rows]
             reach = access.search(case.graph, offered, len(rows), speed, visitors)
             ask_s = limit_seconds(limit.limit_min) + gaps.TOLERANCE_S
@@ -94,15 +94,6 @@ def judged(buildings: gpd.GeoDataFrame, columns: list[pd.DataFrame], standard: S
     whole = pd.concat([buildings, *columns], axis=1)
     whole = pd.concat([whole, gaps.worst(whole, standard)], axis=1)
     return gpd.GeoDataFrame(whole[summary.column_order(whole, standard)], geometry="geometry", crs="EPSG:4326")
-
-
-def only(links: linkage.Links, rows: Ints) -> linkage.Links:
-    """Links of some shapes, renumbered to their place among those."""
-    place = np.full(int(links.row.max()) + 1 if len(links) else 0, -1, dtype=np.intp)
-    rows = rows[rows < len(place)]
-    place[rows] = np.arange(len(rows))
-    kept = links.take(place[links.row] >= 0)
-    return replace(kept, row=place[kept.row])
 
 
 def setting(extent: Extent, streets: tuple[Floats, Floats] | None, plane: Plane, starts: Shapes, links: linkage.Links) -> gaps.Setting:

@@ -65,9 +65,30 @@ class Links:
     @property
     def rank(self) -> Ints:
         """Place of each link among those of its shape: 0 is the shortest leg."""
-        new = np.r_[True, self.row[1:] != self.row[:-1]] if len(self) else np.empty(0, dtype=bool)
-        start = np.flatnonzero(new)
-        return np.arange(len(self)) - np.repeat(start, np.diff(np.r_[start, len(self)]))
+        return ranks(self.row)
+
+    @classmethod
+    def none(cls) -> Links:
+        """No links at all."""
+        empty = np.empty(0)
+        return cls(empty.astype(np.intp), empty.astype(np.intp), empty, empty, empty, empty, empty.astype(np.int8))
+
+    def of_shapes(self, rows: Ints) -> Links:
+        """Links of some shapes, which are numbered by their place in `rows` from now on."""
+        place = np.full(max(int(self.row.max(initial=-1)), int(rows.max(initial=-1))) + 1, -1, dtype=np.intp)
+        place[rows] = np.arange(len(rows))
+        kept = self.take(place[self.row] >= 0)
+        return replace(kept, row=place[kept.row])
+
+
+def ranks(group: Ints) -> Ints:
+    """Place of each entry within its run of equal values, from 0. Equal values must stand together.
+
+    >>> ranks(np.asarray([4, 4, 4, 7, 2, 2])).tolist()
+    [0, 1, 2, 0, 0, 1]
+    """
+    new = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if len(group) else np.empty(0, dtype=np.intp)
+    return np.arange(len(group)) - np.repeat(new, np.diff(np.r_[new, len(group)]))
 
 
 def table(parts: Sequence[tuple[str, Links, Sequence[str]]], network: Network) -> pd.DataFrame:
@@ -210,10 +231,10 @@ def wider(shapes: Shapes, rows: Ints, network: Network, reach_m: float) -> Links
     """All links of some shapes to connected edges within `reach_m`, however many: for those that cannot see the nearest ones."""
     edges = np.flatnonzero(_usable(network) & ~network.edges["island"].to_numpy() & network.edges["midway"].to_numpy())
     if not len(edges) or not len(rows):
-        return _joined([])
+        return Links.none()
     doors, owner = shapely.get_parts(shapes[rows], return_index=True)
     several = shapely.get_type_id(shapes[rows]) == shapely.GeometryType.MULTIPOINT
-    parts, owner = np.where(several[owner], doors, shapes[rows][owner]), np.where(several[owner], owner, owner)
+    parts = np.where(several[owner], doors, shapes[rows][owner])
     once = several[owner] | np.r_[True, owner[1:] != owner[:-1]]
     parts, owner = parts[once], owner[once]
     links = _within(parts, np.arange(len(parts)), network.lines, edges, shapely.STRtree(network.lines[edges]), reach_m, network, every=True)
@@ -235,8 +256,7 @@ def _usable(network: Network) -> NDArray[np.bool_]:
 
 def _joined(parts: list[Links]) -> Links:
     if not parts:
-        none = np.empty(0)
-        return Links(none.astype(np.intp), none.astype(np.intp), none, none, none, none, none.astype(np.int8))
+        return Links.none()
     columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
     order = np.lexsort((columns[1], columns[3], columns[0]))
     return Links(*(column[order] for column in columns))
@@ -257,9 +277,9 @@ def _within(
     chosen = np.flatnonzero(leg <= reach_m)
     if not every:  # half again as many as are kept: edges that meet in one nearest node are one link
         chosen = chosen[np.lexsort((leg[chosen], box[chosen]))]
-        chosen = chosen[_rank(box[chosen]) < int(rule["keep"] * 1.5)]
+        chosen = chosen[ranks(box[chosen]) < int(rule["keep"] * 1.5)]
     box, hit, leg, start, end = box[chosen], hit[chosen], leg[chosen], start[chosen], end[chosen]
-    offset = _offset(lines[hit], end, network, hit)
+    offset = offsets(hit, end, network)
     if every:
         box, hit, leg, start, offset = _stretches(shapes, rows, lines, (box, hit, leg, start, offset), network)
     node = _node(hit, offset, network)
@@ -275,17 +295,11 @@ def _within(
     kept = ~twin
     if not every:
         first = np.flatnonzero(~again)
-        kept &= (_rank(box[order][first]) < int(rule["keep"]))[np.cumsum(~again) - 1]
+        kept &= (ranks(box[order][first]) < int(rule["keep"]))[np.cumsum(~again) - 1]
     chosen = order[kept]
     box, hit = box[chosen], hit[chosen]
     flag = np.where(network.edges["island"].to_numpy()[hit], 2, np.where(leg[chosen] > rule["far_m"], 1, 0)).astype(np.int8)
     return Links(rows[box], hit, offset[chosen], leg[chosen], start[chosen, 0], start[chosen, 1], flag)
-
-
-def _rank(group: Ints) -> Ints:
-    """Place within runs of equal, sorted values."""
-    new = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if len(group) else np.empty(0, dtype=np.intp)
-    return np.arange(len(group)) - np.repeat(new, np.diff(np.r_[new, len(group)]))
 
 
 def _shortest(shapes: Shapes, lines: Shapes) -> tuple[Floats, Floats]:
@@ -298,11 +312,11 @@ def _shortest(shapes: Shapes, lines: Shapes) -> tuple[Floats, Floats]:
     return both[:, 0], both[:, 1]
 
 
-def _offset(lines: Shapes, points: Floats, network: Network, edges: Ints) -> Floats:
-    """Metres along each edge of the point on it; never beyond the edge's length."""
-    if not len(lines):
+def offsets(edges: Ints, points: Floats, network: Network) -> Floats:
+    """Metres from `u` along each edge to the point (plane coordinates, shape (n, 2)) on it; never beyond the edge's length."""
+    if not len(edges):
         return np.empty(0)
-    share = side_by_side(lambda a, b: shapely.line_locate_point(a, shapely.points(b), normalized=True), lines, points)
+    share = side_by_side(lambda a, b: shapely.line_locate_point(a, shapely.points(b), normalized=True), network.lines[edges], points)
     length = network.edges["length_m"].to_numpy()[edges]
     offset = np.clip(share, 0.0, 1.0) * length
     # A hair's breadth from a node is at the node: else one could not step off the end of an edge that is one-way.
@@ -337,7 +351,7 @@ def _stretches(
     share = (np.arange(len(of_part)) - np.repeat(np.cumsum(pieces + 1) - pieces - 1, pieces + 1)) / pieces[of_part]
     ends = shapely.get_coordinates(shapely.line_interpolate_point(part[of_part], share, normalized=True))
     index = index[of_part]
-    more = _offset(lines[hit[index]], ends, network, hit[index])
+    more = offsets(hit[index], ends, network)
     kept = np.setdiff1d(np.arange(len(box)), index)  # a bare touch keeps its single point
     index = np.concatenate([kept, index])
     return box[index], hit[index], leg[index], np.concatenate([start[kept], ends]), np.concatenate([offset[kept], more])

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from circle import access, rules, schema
 from circle.chunks import side_by_side
 from circle.gaps import REASONS
-from circle.linkage import AT_NODE_M, Links
+from circle.linkage import Links, offsets, ranks
 from circle.network import Network
 from circle.sight import Seen
 from circle.units import limit_metres, limit_seconds
@@ -90,14 +90,11 @@ class Homes:
 
     def take(self, rows: Ints) -> Homes:
         """Some of the buildings, numbered anew."""
-        place = np.full(len(self.starts), -1, dtype=np.intp)
-        place[rows] = np.arange(len(rows))
-        mine = place[self.links.row] >= 0
-        kept = self.links.take(mine)
-        links = replace(kept, row=place[kept.row])
-        known = self.seen
-        part = None if known is None else Seen(links, known.network, known.obstacles, known.own[rows], known.state[mine])
-        return Homes(self.starts[rows], links, part)
+        links, known = self.links.of_shapes(rows), self.seen
+        if known is None:
+            return Homes(self.starts[rows], links)
+        state = known.state[np.isin(self.links.row, rows)]
+        return Homes(self.starts[rows], links, Seen(links, known.network, known.obstacles, known.own[rows], state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +245,9 @@ class Openings:
         off = (np.abs(side) > ON_THE_LINE_M) & ~self._crossed(edge, spots.barrier[spot], points[spot], reach[spot])
         spot, edge, end, left, away = spot[off], edge[off], end[off], side[off] > 0, away[off]
         order = np.lexsort((away, edge, left, spot))  # of one edge on one side the nearest point
-        order = order[_place(((spot * 2 + left) * len(network.lines) + edge)[order]) == 0]
+        order = order[ranks(((spot * 2 + left) * len(network.lines) + edge)[order]) == 0]
         order = order[np.lexsort((edge[order], away[order], left[order], spot[order]))]
-        kept = order[_place((spot * 2 + left)[order]) < int(rules.settings("passage")["keep"])]
+        kept = order[ranks((spot * 2 + left)[order]) < int(rules.settings("passage")["keep"])]
         ends = pd.DataFrame({"spot": spot[kept], "at": kept})
         pairs = ends[left[kept]].merge(ends[~left[kept]], on="spot")
         one, other = pairs["at_x"].to_numpy(dtype=np.intp), pairs["at_y"].to_numpy(dtype=np.intp)
@@ -294,7 +291,7 @@ class Openings:
         passage, hit = self._barriers.query(lines, predicate="intersects")
         owner = self.owner[hit]
         order = np.lexsort((owner, self.rank[owner], passage))
-        first = order[_place(passage[order]) == 0]
+        first = order[ranks(passage[order]) == 0]
         out[passage[first]] = owner[first]
         return out
 
@@ -393,19 +390,9 @@ def _nearest(begin: Floats, stop: Floats, place: Floats) -> Floats:
 
 
 def _tie(edge: Ints, point: Floats, network: Network) -> Links:
-    """Ties of points that lie on edges; a hair's breadth from a node is at the node, as in `linkage`."""
-    length = network.edges["length_m"].to_numpy()[edge]
-    share = shapely.line_locate_point(network.lines[edge], shapely.points(point), normalized=True) if len(edge) else np.empty(0)
-    offset = np.clip(share, 0.0, 1.0) * length
-    offset = np.where(offset <= AT_NODE_M, 0.0, np.where(offset >= length - AT_NODE_M, length, offset))
-    nothing = np.zeros(len(edge))
+    """Ties of points that lie on edges."""
+    offset, nothing = offsets(edge, point, network), np.zeros(len(edge))
     return Links(np.arange(len(edge)), edge, offset, nothing, point[:, 0], point[:, 1], np.zeros(len(edge), dtype=np.int8))
-
-
-def _place(group: Ints) -> Ints:
-    """Place within runs of equal, sorted values."""
-    new = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if len(group) else np.empty(0, dtype=np.intp)
-    return np.arange(len(group)) - np.repeat(new, np.diff(np.r_[new, len(group)]))
 
 
 def _joined(parts: list[Passages]) -> Passages:
@@ -415,7 +402,6 @@ def _joined(parts: list[Passages]) -> Passages:
 
     if not parts:
         none = np.empty(0)
-        tie = Links(none.astype(np.intp), none.astype(np.intp), none, none, none, none, none.astype(np.int8))
-        return Passages(none.astype(np.intp), none.astype(np.intp), none, tie, tie)
+        return Passages(none.astype(np.intp), none.astype(np.intp), none, Links.none(), Links.none())
     spot, barrier, width = (np.concatenate([getattr(part, name) for part in parts]) for name in ("spot", "barrier", "width_m"))
     return Passages(spot, barrier, width, links("near"), links("far"))

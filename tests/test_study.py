@@ -10,7 +10,7 @@ import pytest
 from town import OFFERS, Town
 
 import circle
-from circle import access, judging, linkage, referee, result, study
+from circle import access, linkage, referee, result, study
 from circle.errors import RuleError, SourceError
 from circle.options import Options
 
@@ -238,7 +238,7 @@ def test_one_service_of_links_is_renumbered_and_nothing_else():
     for x in (100, 200, 250):
         town.offer("shop", x, 5)
     links = town.measure().facilities
-    part = judging.only(links, np.asarray([0, 2]))
+    part = links.of_shapes(np.asarray([0, 2]))
     assert isinstance(part, linkage.Links)
     assert part.row.tolist() == [0, 1]
     assert part.offset_m.tolist() == [links.offset_m[0], links.offset_m[2]]

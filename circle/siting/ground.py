@@ -125,12 +125,4 @@ class Ground:
     def offered(self, service: str) -> tuple[Links, pd.DataFrame]:
         """Links of the facilities that offer a service, numbered by their row among these, and these."""
         rows = self.facilities[self.facilities["service"] == service].reset_index(drop=True)
-        return only(self.theirs, self.goals.get_indexer(rows["facility"])), rows
-
-
-def only(links: Links, rows: Ints) -> Links:
-    """Links of some shapes, numbered by their place in `rows`."""
-    place = np.full(max(int(links.row.max()) + 1 if len(links) else 0, int(rows.max()) + 1 if len(rows) else 0), -1, dtype=np.intp)
-    place[rows] = np.arange(len(rows))
-    kept = links.take(place[links.row] >= 0)
-    return replace(kept, row=place[kept.row])
+        return self.theirs.of_shapes(self.goals.get_indexer(rows["facility"])), rows
