@@ -127,8 +127,8 @@ def fetch(
         "endpoint": client.wire.endpoint,
         "generator": "; ".join(sorted(whole.generators)),
         "requests": len(parts),
-        "circle": _version("circle"),
-        "osmnx": _version("osmnx"),
+        "circle": version("circle"),
+        "osmnx": version("osmnx"),
         "licence": "© OpenStreetMap contributors, ODbL 1.0",
     }
     client.say("store", target.name)
@@ -182,7 +182,3 @@ def _write(target: Path, whole: Elements, area: areas.Area, header: dict[str, ob
     finally:
         for left in (part, part.with_name(part.name + "-journal"), part.with_name(part.name + "-wal")):
             left.unlink(missing_ok=True)
-
-
-def _version(package: str) -> str:
-    return version(package)

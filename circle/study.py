@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import shapely
 
 from circle import access, gaps, judging, linkage, network, reasons, referee, rules, schema, sight, sources, study_file, summary
@@ -27,6 +28,7 @@ from circle.sources import elevation, layers, privacy, snapshot
 from circle.standards import DEFAULT, Standard
 from circle.standards import load as load_standard
 
+Tied = tuple[np.ndarray, linkage.Links]  # shapes on the plane, and their links
 _OF_THE_COMMAND = ("out", "no_map", "quiet")  # what `circle run` writes and prints; a run in Python does neither
 SEED = 20220617  # the day of the report; the same sample every time
 
@@ -152,27 +154,17 @@ def _whole(study: Study, say: Say | None) -> Run:
     services = [limit.service for limit in study.standard.services]
     with _quick():
         with clock.stage("sources"):
-            place = sources.read(study.source, services, progress=(lambda seen: say("sources", seen)) if say else None)
-            own = layers.enrich(place, _asked(study), services)
-            place, true = own.place, own.place.buildings
-            if study.options.public:
-                place = replace(place, buildings=privacy.blurred(place.buildings))
+            place, own = _read(study, services, say)
         with clock.stage("network"):
             net = _network(study, place)
             graph = access.Graph.of(net.edges, net.nodes)
         with clock.stage("linkage"):
             outlines = net.plane.project(place.buildings.geometry.to_numpy())
             _tell_near_misses(place, net, outlines)
-            doors = net.plane.project(place.doors.geometry.to_numpy())
-            starts, _ = linkage.starts(outlines, doors[place.doors["home"].to_numpy(dtype=bool)])
-            mine = linkage.link(starts, net)
-            goals, _ = linkage.starts(
-                net.plane.project(place.facilities.geometry.to_numpy()), doors[place.doors["visit"].to_numpy(dtype=bool)]
-            )
-            theirs = linkage.link(goals, net, every=True)
+            homes, offers = _tied(place, net, outlines)
         with clock.stage("sight"):
-            seen, theirs = _looked(place, net, outlines, (starts, mine), (goals, theirs))
-            mine = seen.links
+            seen, theirs = _looked(place, net, outlines, homes, offers)
+            starts, mine, goals = homes[0], seen.links, offers[0]
             _link_findings(place, seen, theirs, place.findings)
             openings = reasons.Openings(place.enclosure.barriers, net, outlines)
         setting = judging.setting(place.extent, (net.x, net.y) if place.extent_from == "data" else None, net.plane, starts, mine)
@@ -182,10 +174,7 @@ def _whole(study: Study, say: Say | None) -> Run:
         with clock.stage("gaps"):
             zones = gaps.coverage(buildings, place.zones, own.boundary or shapely.box(*place.extent), study.standard)
         with clock.stage("tables"):
-            mine, tested = seen.whole()
-            tied = [("building", mine, buildings["building"].tolist()), ("facility", theirs, place.facilities["facility"].tolist())]
-            links = linkage.table(tied, net)
-            links["seen"] = np.r_[tested, np.ones(len(links) - len(tested), dtype=bool)]
+            links = _link_table(place, net, seen, theirs)
             edges, nodes = net.edge_table(), net.node_table()
         with clock.stage("check"):
             rule = rules.settings("check")
@@ -196,7 +185,7 @@ def _whole(study: Study, say: Say | None) -> Run:
     if study.options.elevation is not None:
         record["inputs"].append(summary.file_row(study.options.elevation))
     made = Run(
-        buildings=privacy.withheld(true, buildings) if study.options.public else buildings,
+        buildings=privacy.withheld(own.place.buildings, buildings) if study.options.public else buildings,
         facilities=place.facilities,
         nodes=nodes,
         edges=edges,
@@ -215,6 +204,15 @@ def _whole(study: Study, say: Say | None) -> Run:
     for name, table in made.tables().items():
         schema.check(table, name, services, zone_layers)
     return made
+
+
+def _read(study: Study, services: list[str], say: Say | None) -> tuple[sources.Place, layers.Enriched]:
+    """The place to compute with, and what the planner's own layers made of it; for a public run the first is blurred, the second is not."""
+    place = sources.read(study.source, services, progress=(lambda seen: say("sources", seen)) if say else None)
+    own = layers.enrich(place, _asked(study), services)
+    if study.options.public:
+        return replace(own.place, buildings=privacy.blurred(own.place.buildings)), own
+    return own.place, own
 
 
 def _network(study: Study, place: sources.Place) -> network.Network:
@@ -242,10 +240,7 @@ def _asked(study: Study) -> layers.Layers:
 
 def _with_layers(record: dict[str, Any], own: layers.Enriched, options: Options) -> dict[str, Any]:
     """The record with the planner's own files and what was understood of them."""
-    inputs = [
-        {"file": path.name, "bytes": path.stat().st_size, "sha256": sources.digest(path), "data_date": None, "synthetic": False}
-        for path in _layers(options).files()
-    ]
+    inputs = [{**summary.file_row(path), "data_date": None, "synthetic": False} for path in _layers(options).files()]
     out = {**record, "inputs": [*record["inputs"], *inputs], "layers": own.understood, "understood": own.sentences}
     if options.public:
         out["public"] = {"least": privacy.LEAST, "counted_as": privacy.COUNTED_AS}
@@ -278,12 +273,29 @@ def _tell_near_misses(place: sources.Place, net: network.Network, outlines: np.n
     network.tell_near_misses(network.near_misses(net, walls=walls, buildings=outlines), place.findings)
 
 
+def _tied(place: sources.Place, net: network.Network, outlines: np.ndarray) -> tuple[Tied, Tied]:
+    """Where walks start and end, on the plane, each with its links: buildings, and facilities."""
+    doors = net.plane.project(place.doors.geometry.to_numpy())
+    starts, _ = linkage.starts(outlines, doors[place.doors["home"].to_numpy(dtype=bool)])
+    offered = net.plane.project(place.facilities.geometry.to_numpy())
+    goals, _ = linkage.starts(offered, doors[place.doors["visit"].to_numpy(dtype=bool)])
+    return (starts, linkage.link(starts, net)), (goals, linkage.link(goals, net, every=True))
+
+
+def _link_table(place: sources.Place, net: network.Network, seen: sight.Seen, theirs: linkage.Links) -> pd.DataFrame:
+    """Links as a run saves them; those of facilities were all tested before."""
+    mine, tested = seen.whole()
+    tied = [("building", mine, place.buildings["building"].tolist()), ("facility", theirs, place.facilities["facility"].tolist())]
+    links = linkage.table(tied, net)
+    return links.assign(seen=np.r_[tested, np.ones(len(links) - len(tested), dtype=bool)])
+
+
 def _looked(
     place: sources.Place,
     net: network.Network,
     outlines: np.ndarray,
-    homes: tuple[np.ndarray, linkage.Links],
-    offers: tuple[np.ndarray, linkage.Links],
+    homes: Tied,
+    offers: Tied,
 ) -> tuple[sight.Seen, linkage.Links]:
     """Links of buildings, and of facilities, as one sees them from their doors: `homes` and `offers` are shapes and their links."""
     obstacles = sight.Obstacles(net.plane.project(place.enclosure.barriers.geometry.to_numpy()), outlines)

@@ -16,9 +16,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
-from circle import rules, standards
 from circle.cli.asking import with_options
-from circle.cli.running import settled
+from circle.cli.running import settled, standard_of
 from circle.cli.talk import fail, progress, tell
 from circle.errors import OutputError
 from circle.options import Options
@@ -51,11 +50,7 @@ def check(
 ) -> None:
     """Look before you run: what in the data may make the answer wrong, and what to do about it. 运行前检查数据。"""
     source, options = settled(source, options, said)
-    chosen = standards.load(options.standard)
-    if options.walker is not None and not options.walker.endswith(".toml") and options.walker not in rules.walkers():
-        raise typer.BadParameter(
-            f"there is no walker '{options.walker}'; choose one of {', '.join(rules.walkers())}", param_hint="--walker"
-        )
+    chosen = standard_of(options)
     files = report or []
     for file in files:
         if file.suffix.lower() not in {".xlsx", ".gpkg"}:

@@ -70,12 +70,17 @@ def settled(source: Path, options: Options, said: frozenset[str]) -> tuple[Path,
     return file.source, study_file.over(file.options, options, said)
 
 
-def _run(source: Path, options: Options) -> None:
-    chosen = standards.load(options.standard)  # refused in a blink, before the geo stack is imported
-    walker, out = options.walker, options.out
-    assert out is not None  # noqa: S101 - both callers name it
+def standard_of(options: Options) -> standards.Standard:
+    """The standard that is asked for; a wrong one, or a wrong walker, is refused in a blink, before the geo stack is imported."""
+    chosen, walker = standards.load(options.standard), options.walker
     if walker is not None and not walker.lower().endswith(".toml") and walker not in rules.walkers():
         raise typer.BadParameter(f"there is no walker '{walker}'; choose one of {', '.join(rules.walkers())}", param_hint="--walker")
+    return chosen
+
+
+def _run(source: Path, options: Options) -> None:
+    chosen, out = standard_of(options), options.out
+    assert out is not None  # noqa: S101 - both callers name it
     started = time.perf_counter()
     published = not options.no_map
     with progress(quiet=options.quiet) as say:
