@@ -153,18 +153,7 @@ def build(
     count = ways["count"].to_numpy()
     last = np.cumsum(count) - 1
     ref, node = np.unique(vertices["node"].to_numpy(), return_inverse=True)
-    ends = np.zeros(len(node), dtype=bool)
-    ends[last] = True
-    ends[last - count + 1] = True
-    shared = np.bincount(node, minlength=len(ref)) > 1
-    cut = ends | (shared | np.isin(ref, passages.gate_nodes(walls.gates)))[node]
-    opens = cut.copy()
-    opens[last] = False
-    begin = np.flatnonzero(opens)
-    closes = cut.copy()
-    closes[last - count + 1] = False
-    end = np.flatnonzero(closes)
-
+    begin, end = _cuts(node, last, count, np.isin(ref, passages.gate_nodes(walls.gates)))
     units = plane.units_per_metre_at(vertices["lat"].to_numpy())
     step = np.hypot(np.diff(x), np.diff(y)) / ((units[1:] + units[:-1]) / 2)
     step[last[:-1]] = 0.0  # nobody walks from the end of one way to the start of the next, and the sum stays small enough to be exact
@@ -193,6 +182,22 @@ def build(
     net = _joined(Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=plane), stops, walker, findings)
     tell_islands(net.edges, findings)
     return net
+
+
+def _cuts(node: Ints, last: Ints, count: Ints, gate: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """The first and the last vertex of every edge: ways are cut at nodes that they share, with others or with themselves, and at gates.
+
+    `node`: number of each vertex's node; `last`, `count`: last vertex and number of vertices of each way; `gate`: which nodes are gates.
+    """
+    ends = np.zeros(len(node), dtype=bool)
+    ends[last] = True
+    ends[last - count + 1] = True
+    shared = np.bincount(node, minlength=len(gate)) > 1
+    cut = ends | (shared | gate)[node]
+    opens, closes = cut.copy(), cut.copy()
+    opens[last] = False
+    closes[last - count + 1] = False
+    return np.flatnonzero(opens), np.flatnonzero(closes)
 
 
 def _joined(net: Network, stops: pd.DataFrame, walker: rules.Walker, findings: Findings) -> Network:

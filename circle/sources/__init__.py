@@ -233,31 +233,37 @@ def _ways(extract: osm.Extract) -> tuple[pd.DataFrame, pd.DataFrame]:
     of_vertex = np.repeat(walkable, walks.count)
     lon, lat = walks.points[of_vertex].T
     vertices = pd.DataFrame({"node": walks.refs[of_vertex], "lon": lon.copy(), "lat": lat.copy()})
-    squares = [(relation, passages[code], rings) for relation, code, rings in extract.square_rings if passages[code].walkable]
-    if squares:
-        rings = [(relation, passage, ring) for relation, passage, rings in squares for ring in rings]
-        more = pd.DataFrame(
-            {
-                "way": [-relation for relation, _, _ in rings],  # negative: a relation, not a way
-                "name": "",
-                "class": [p.way_class for _, p, _ in rings],
-                "access": [p.access for _, p, _ in rings],
-                "forward": True,
-                "backward": True,
-                "square": True,
-                "raised": [p.raised for _, p, _ in rings],
-                "road": "",
-                "stop": "",
-                "level": [p.level for _, p, _ in rings],
-                "count": [len(ring) for _, _, ring in rings],
-            }
-        )
-        words = ("name", "class", "road", "stop", "level")
-        ways = pd.concat([ways.astype(dict.fromkeys((*words, "access"), object)), more], ignore_index=True)
-        ways = ways.astype(dict.fromkeys(words, "category") | {"access": pd.CategoricalDtype(list(rules.ACCESS))})
-        points = pd.DataFrame([point for _, _, ring in rings for point in ring], columns=["node", "lon", "lat"])
-        vertices = pd.concat([vertices, points], ignore_index=True)
-    return ways, vertices
+    rings = [
+        (relation, passages[code], ring) for relation, code, rings in extract.square_rings if passages[code].walkable for ring in rings
+    ]
+    return _with_squares(ways, vertices, rings) if rings else (ways, vertices)
+
+
+def _with_squares(
+    ways: pd.DataFrame, vertices: pd.DataFrame, rings: list[tuple[int, rules.Passage, list[tuple[int, float, float]]]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Ways and vertices with the rings of squares that are relations: each ring a way, numbered with the relation's number below zero."""
+    more = pd.DataFrame(
+        {
+            "way": [-relation for relation, _, _ in rings],
+            "name": "",
+            "class": [p.way_class for _, p, _ in rings],
+            "access": [p.access for _, p, _ in rings],
+            "forward": True,
+            "backward": True,
+            "square": True,
+            "raised": [p.raised for _, p, _ in rings],
+            "road": "",
+            "stop": "",
+            "level": [p.level for _, p, _ in rings],
+            "count": [len(ring) for _, _, ring in rings],
+        }
+    )
+    words = ("name", "class", "road", "stop", "level")
+    ways = pd.concat([ways.astype(dict.fromkeys((*words, "access"), object)), more], ignore_index=True)
+    ways = ways.astype(dict.fromkeys(words, "category") | {"access": pd.CategoricalDtype(list(rules.ACCESS))})
+    points = pd.DataFrame([point for _, _, ring in rings for point in ring], columns=["node", "lon", "lat"])
+    return ways, pd.concat([vertices, points], ignore_index=True)
 
 
 def _named_buildings(ids: np.ndarray, outlines: np.ndarray, tags: list[BuildingTags]) -> list[facility_table.Candidate]:

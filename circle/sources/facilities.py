@@ -77,23 +77,45 @@ def _plain(name: str) -> str:
 
 
 def once(group: gpd.GeoDataFrame, plane: Plane, findings: Findings) -> gpd.GeoDataFrame:
-    """One row per facility of one service."""
+    """One row per facility of one service: of what is mapped twice the largest object stays, before stopping points, with the least id.
+
+    It takes the name of another where it has none, and names the others in `merged`.
+    """
     service = str(group["service"].iloc[0])
+    a, b = _twins(group, service, plane)
+    _, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(len(group), len(group))), directed=False)
+    ids = group["facility"].to_numpy()
+    order = np.lexsort((ids.astype(str), -group["kind"].to_numpy(), group["stopping_point"].to_numpy(), label))
+    first = order[np.r_[True, label[order][1:] != label[order][:-1]]]
+    best: NDArray[np.intp] = np.empty(label.max() + 1, dtype=np.intp)
+    best[label[first]] = first
+    names = group["name"].to_numpy(dtype=object).copy()
+    merged = np.full(len(group), "", dtype=object)
+    for row in order:
+        keeper = best[label[row]]
+        if row == keeper or ids[row] == ids[keeper]:
+            continue
+        merged[keeper] = f"{merged[keeper]} {ids[row]}".strip()
+        names[keeper] = names[keeper] or names[row]
+        findings.add("sources.merged_facility", str(ids[row]), f"the same {service} as {ids[keeper]}")
+    return group.assign(merged=merged, name=names).iloc[np.sort(first)]
+
+
+def _twins(group: gpd.GeoDataFrame, service: str, plane: Plane) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pairs of rows that are one facility, by name, kind and distance (rules/settings.toml, `dedupe`)."""
     rule = {**rules.settings("dedupe"), **rules.settings(f"dedupe_{service}", optional=True)}
     shapes = plane.project(group.geometry.to_numpy())
     scale = float(plane.units_per_metre_at(shapely.get_y(shapely.centroid(group.geometry.to_numpy()))).mean())
     name = group["name"].map(_plain).to_numpy(dtype=object)
     size = group["kind"].to_numpy()
     stopping = group["stopping_point"].to_numpy()
-    tree = shapely.STRtree(shapes)
-    reach = max(rule.values()) * scale
-    a, b = tree.query(shapes, predicate="dwithin", distance=reach)
+    a, b = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=max(rule.values()) * scale)
     a, b = a[a < b], b[a < b]
     metres = shapely.distance(shapes[a], shapes[b]) / scale
     same_name = (name[a] == name[b]) & (name[a] != "")
     one_unnamed = (name[a] == "") | (name[b] == "")
     stops = stopping[a] != stopping[b]
-    both_points = (size[a] == 0) & (size[b] == 0)
+    both_points = (size[a] == _SIZE["point"]) & (size[b] == _SIZE["point"])
     twin = np.where(
         stops,
         (same_name & (metres <= rule["stop_position_m"])) | (one_unnamed & (metres <= rule["unnamed_stop_m"])),
@@ -112,21 +134,4 @@ def once(group: gpd.GeoDataFrame, plane: Plane, findings: Findings) -> gpd.GeoDa
         ordered = point[order]
         nearest[order[np.r_[True, ordered[1:] != ordered[:-1]]]] = True
     use = ~stops | nearest
-    a, b = a[use], b[use]
-    _, label = connected_components(coo_array((np.ones(len(a)), (a, b)), shape=(len(group), len(group))), directed=False)
-    order = np.lexsort((group["facility"].to_numpy(dtype=str), -size, stopping, label))
-    first = order[np.r_[True, label[order][1:] != label[order][:-1]]]
-    best: NDArray[np.intp] = np.empty(label.max() + 1, dtype=np.intp)
-    best[label[first]] = first
-    ids = group["facility"].to_numpy()
-    names = group["name"].to_numpy(dtype=object).copy()
-    merged = np.full(len(group), "", dtype=object)
-    for row in order:
-        keeper = best[label[row]]
-        if row == keeper or ids[row] == ids[keeper]:
-            continue
-        merged[keeper] = f"{merged[keeper]} {ids[row]}".strip()
-        names[keeper] = names[keeper] or names[row]
-        findings.add("sources.merged_facility", str(ids[row]), f"the same {service} as {ids[keeper]}")
-    rows = np.sort(first)
-    return group.assign(merged=merged, name=names).iloc[rows]
+    return a[use], b[use]
