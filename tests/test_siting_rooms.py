@@ -75,7 +75,7 @@ def test_coordinates_of_chinese_maps_are_moved_when_they_are_named(ground, tmp_p
     away = coordinates.wgs_to_gcj(lon, lat)
     path = tmp_path / "rooms.csv"
     pd.DataFrame({"经度": away[0], "纬度": away[1]}).to_csv(path, index=False)
-    table = siting.read(path, ground, crs=["GCJ-02"])
+    table = siting.read(path, ground, crs="GCJ-02")
     assert np.abs(table.geometry.x.to_numpy() - lon).max() * 111_000 < 1
 
 

@@ -108,7 +108,13 @@ def _record(folder: Path, name: str) -> dict[str, Any]:
 
 
 def read_table(folder: Path, name: str, columns: list[str], prefix: str | tuple[str, ...] = ()) -> pa.Table:
-    """Read columns of one table; those that begin with `prefix`, or with one of several, as well."""
+    """Read columns of one table; those that begin with `prefix`, or with one of several, as well.
+
+    Raises
+    ------
+    SourceError   there is no such table, or it cannot be read
+    SchemaError   it lacks a column
+    """
     path = folder / name
     try:
         there = pq.read_schema(path).names

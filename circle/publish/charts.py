@@ -1,7 +1,12 @@
 """Charts of runs and plans for notebooks and reports: shares, minutes, maps, the curve of a plan, what a budget buys.
 
+    charts.shares(run.shares())                       # shows itself as the last line of a cell
+    charts.place(run, "clinic").save("clinic.png")
+
 Takes: a run, a plan, a table of plans.   Gives: `Chart`, which shows itself as the last line of a notebook's cell, and can be saved.
 Never: computes a minute or a share, or reads a name as markup. Without a font with Chinese characters the charts speak English alone.
+
+Every chart needs matplotlib (`pip install 'circle[notebooks]'`) and raises an `OutputError` that says so where it is missing.
 """
 
 from __future__ import annotations
@@ -197,7 +202,12 @@ def minutes(run: Drawn) -> Chart:
 
 @_styled
 def place(run: Drawn, service: str | None = None) -> Chart:
-    """The place with its homes by services missed; with `service`, by that verdict alone, and its facilities."""
+    """The place with its homes by services missed; with `service`, by that verdict alone, and its facilities.
+
+    Raises
+    ------
+    RuleError   the run's standard has no such service
+    """
     figure, (axes,) = _sheet(8.4, 8.4 / _wide(run) + 0.5)
     _draw(axes, run, service)
     _legend(figure, service)
@@ -206,7 +216,12 @@ def place(run: Drawn, service: str | None = None) -> Chart:
 
 @_styled
 def before_after(before: Drawn, after: Drawn, plan: Planned, service: str | None = None) -> Chart:
-    """The place twice: as it is, and with the plan's stations (stars) and passages (diamonds)."""
+    """The place twice: as it is, and with the plan's stations (stars) and passages (diamonds); `service` as in `place`.
+
+    Raises
+    ------
+    RuleError   the run's standard has no such service
+    """
     figure, (left, right) = _sheet(12.0, 6.0 / _wide(before) + 0.8, columns=2)
     _draw(left, before, service)
     _draw(right, after, service)

@@ -137,6 +137,10 @@ def render(parts: Parts, centre: tuple[float, float]) -> str:
         Scripts (Leaflet first), styles, the body's markup, and base64 blocks by id.
     centre
         Latitude and longitude of the middle: numbers.
+
+    Raises
+    ------
+    ValueError   a block is not base64, or a host is more than a name: what could end the script that it stands in
     """
     for name, block in parts.blocks.items():
         if not (name.isidentifier() and BASE64.fullmatch(block)):

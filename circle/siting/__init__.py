@@ -3,10 +3,16 @@
 Takes: a saved run; candidates and passages.   Gives: plans.
 Never: measures another walk than `access` does.
 
-    ground = siting.Ground.open("out/kuangshan")
-    spots = siting.tied(ground, siting.along(ground))
-    plan = siting.make(ground, siting.Who(("service_centre", "clinic")), siting.Means(k=1), (spots, siting.no_passages()))
+    run = circle.open("out/kuangshan")
+    plan = siting.propose(run, ["service_centre", "clinic"], k=1)
     plan.stations, plan.proof["proven"], plan.save("out/kuangshan/plan")
+
+and part by part, with candidates and weights of one's own:
+
+    ground = siting.on(run)
+    spots = siting.tied(ground, siting.read("rooms.xlsx", ground, crs="GCJ-02"))
+    who = siting.Who(("clinic",), weight="population")
+    plan = siting.make(ground, who, siting.Means(budget=500_000), (spots, siting.no_passages()))
 """
 
 from circle.siting.candidates import Candidates, along, in_buildings, rule, tied

@@ -57,22 +57,43 @@ def passages_near(ground: Ground, who: Who) -> gpd.GeoDataFrame:
     return passages.find(ground, near, reach)
 
 
-def offer(ground: Ground, who: Who, *, file: str | Path | None = None, with_passages: bool = False) -> Offered:
+def _ground(place: Ground | Made) -> Ground:
+    return place if isinstance(place, Ground) else on(place)
+
+
+def offer(
+    place: Ground | Made,
+    who: Who,
+    *,
+    file: str | Path | None = None,
+    crs: str | Sequence[str] = (),
+    column: str | Sequence[str] = (),
+    with_passages: bool = False,
+) -> Offered:
     """What may be built: the candidates of a planner's table, else spots along the paths; and passages where they are asked for.
+
+    Parameters
+    ----------
+    place
+        A run, or the ground of one (`on`), which saves making it again.
+    file, crs, column
+        As `circle site --candidates FILE --crs … --column …` takes them.
 
     Raises
     ------
     RuleError     there is no candidate
     SourceError   the table cannot be read
+    PlaceError    its coordinates may be in another system; the message says what to add
     """
-    table = candidates.along(ground) if file is None else rooms.read(file, ground)
+    ground = _ground(place)
+    table = candidates.along(ground) if file is None else rooms.read(file, ground, crs=crs, column=column)
     if not len(table):
         raise RuleError("There is no candidate. Give a table of rooms and plots.")
     return candidates.tied(ground, table), passages_near(ground, who) if with_passages else passages.none()
 
 
 def propose(
-    ground: Ground,
+    place: Ground | Made,
     services: Sequence[str],
     *,
     k: int | None = None,
@@ -83,17 +104,38 @@ def propose(
 ) -> Plan:
     """The best plan for all households: `k` measures at most, or within a `budget`, or both.
 
+    Parameters
+    ----------
+    place
+        A run, or the ground of one (`on`), which saves making it again where several plans are asked for.
+    services
+        What a station is to offer: services of the run's standard.
+    k, budget
+        How many stations and passages at most; what they may cost together, in the unit of `rules/siting.toml` (yuan).
+    file
+        A planner's table of rooms and plots; spots along the paths where it is left out.
+    with_passages
+        Whether gates, crossings and short links are weighed too.
+    model
+        One of `MODELS`.
+
     Raises
     ------
     RuleError     there is no such service or model, or neither k nor a budget
     SitingError   no plan keeps the conditions
+
+    Examples
+    --------
+    >>> propose(circle.open("out/kuangshan"), ["service_centre", "clinic"], k=1).stations   # doctest: +SKIP
     """
-    who = Who(tuple(dict.fromkeys(services)))
+    ground, who = _ground(place), Who(tuple(dict.fromkeys(services)))
     return make(ground, who, models.Means(k, budget), offer(ground, who, file=file, with_passages=with_passages), model=model)
 
 
-def frontier(ground: Ground, services: Sequence[str], budgets: Sequence[float], *, file: str | Path | None = None) -> pd.DataFrame:
+def frontier(place: Ground | Made, services: Sequence[str], budgets: Sequence[float], *, file: str | Path | None = None) -> pd.DataFrame:
     """What each budget buys at best: with stations and passages, with stations alone, with passages alone.
+
+    `place`, `services` and `file` as in `propose`; budgets in the unit of `rules/siting.toml` (yuan).
 
     Returns
     -------
@@ -104,7 +146,7 @@ def frontier(ground: Ground, services: Sequence[str], budgets: Sequence[float], 
     ------
     RuleError   there is no such service, or no candidate
     """
-    who = Who(tuple(dict.fromkeys(services)))
+    ground, who = _ground(place), Who(tuple(dict.fromkeys(services)))
     asked = ask(ground, who, *offer(ground, who, file=file, with_passages=True), within=True)
     whole, passage = asked.problem, asked.problem.measures.passage
     parts = {"both": whole, "stations": whole.only(~passage), "passages": whole.only(passage)}

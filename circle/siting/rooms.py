@@ -33,7 +33,7 @@ _YES = {"1", "true", "yes", "y", "是", "√", "✓", "必选", "禁用"}
 
 
 def read(
-    path: str | Path, ground: Ground, *, crs: Sequence[str] = (), column: Sequence[str] = (), findings: Findings | None = None
+    path: str | Path, ground: Ground, *, crs: str | Sequence[str] = (), column: str | Sequence[str] = (), findings: Findings | None = None
 ) -> gpd.GeoDataFrame:
     """Read a table of candidates.
 
@@ -52,7 +52,14 @@ def read(
         Its coordinates are in another system than WGS 84, or may be, and nobody said so.
     """
     told = Findings() if findings is None else findings
-    table = located(str(path), "facilities", WANTED, Words.of(crs, column), _known(ground), told)
+    table = located(
+        str(path),
+        "facilities",
+        WANTED,
+        Words.of(*((said,) if isinstance(said, str) else said for said in (crs, column))),
+        _known(ground),
+        told,
+    )
     good = _usable(table, ground, told)
     if not good.any():
         first = f" The first: {told.items[0].detail or told.items[0].code} ({told.items[0].id})." if told.items else ""

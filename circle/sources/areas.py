@@ -40,6 +40,11 @@ def from_box(text: str) -> Area:
 
     >>> from_box("114.8,30.1,114.9,30.2").shape.bounds
     (114.8, 30.1, 114.9, 30.2)
+
+    Raises
+    ------
+    PlaceError
+        It is not four numbers in this order, or they enclose nothing.
     """
     west, south, east, north = _numbers("--bbox", text, 4, "west,south,east,north, such as 114.85,30.18,114.95,30.24")
     if max(abs(south), abs(north)) > FURTHEST_LAT and max(abs(west), abs(east)) <= FURTHEST_LAT:
@@ -55,6 +60,11 @@ def around(text: str) -> Area:
 
     >>> [round(side, 3) for side in around("30.2,114.9,1000").shape.bounds]
     [114.89, 30.191, 114.91, 30.209]
+
+    Raises
+    ------
+    PlaceError
+        It is not three numbers in this order, or the circle has no size.
     """
     lat, lon, metres = _numbers("--around", text, 3, "lat,lon,metres, such as 30.205,114.90,1500")
     if abs(lat) > FURTHEST_LAT >= abs(lon):

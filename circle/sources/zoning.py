@@ -34,7 +34,13 @@ def kind(table: Located) -> str:
 
 
 def polygons(table: Located, findings: Findings) -> gpd.GeoDataFrame:
-    """Zones of a layer of polygons: `layer`, `zone`, `name`, geometry. Parts of one zone are one."""
+    """Zones of a layer of polygons: `layer`, `zone`, `name`, geometry. Parts of one zone are one.
+
+    Raises
+    ------
+    SourceError
+        The layer holds no area.
+    """
     layer = kind(table)
     frame = table.frame
     name = columns.scrubbed(columns.texts(frame, "name"))
