@@ -37,7 +37,7 @@ def network(nodes: gpd.GeoDataFrame, edges: gpd.GeoDataFrame, on: Plane, rows: I
     metres = np.bincount(component, weights=np.where(open_, edges["length_m"].to_numpy(), 0.0))
     island = (metres < rules.settings("linkage")["island_max_m"]) & (np.arange(len(metres)) > 0)
     plain = pd.DataFrame(edges.drop(columns="geometry"))
-    if "midway" not in plain:  # runs of before did not say: nobody steps off a ferry or a wait between its ends
+    if "midway" not in plain:  # older runs did not say: nobody steps off a ferry or a wait between its ends
         plain["midway"] = ~plain["class"].astype(str).isin([*rules.closed_midway(), "waiting"])
     if "raised" not in plain:
         plain["raised"] = False

@@ -126,7 +126,7 @@ def test_a_station_behind_a_wall_is_not_tied_across_it(tmp_path):
 
 
 def test_a_leg_that_a_run_did_not_test_is_tested_when_a_station_draws_a_walk(tmp_path):
-    """A run of before saved what no walk took as it was: here the home's second link, across the wall to the lane."""
+    """An older run saved untested legs that no walk took: here the home's second link, across the wall to the lane."""
     town = walled()
     home = town.house(10, 6)
     run = circle.run(town.write(tmp_path / "wall.osm"))

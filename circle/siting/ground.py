@@ -60,7 +60,7 @@ class Ground:
         net = restored.network(gpd.GeoDataFrame(tables["nodes"]), gpd.GeoDataFrame(tables["edges"]), plane)
         goals = pd.Index(tables["facilities"]["facility"].drop_duplicates())
         links = tables["links"]
-        if "visitors" not in tables["facilities"]:  # runs of before did not say: everyone is let in
+        if "visitors" not in tables["facilities"]:  # older runs did not say: everyone is let in
             tables = {**tables, "facilities": tables["facilities"].assign(visitors=True)}
         homes = links[links["kind"] == "building"]
         mine, order = restored.links(homes, pd.Index(tables["buildings"]["building"]), plane)
