@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -28,6 +30,25 @@ def test_data() -> Path:
     if folder is None:
         pytest.skip("real extracts not at hand: set CIRCLE_TEST_DATA to the folder that holds them")
     return folder
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser, closed after the tests of a file."""
+    import browser
+
+    with browser.chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def visits(chromium: Any) -> Iterator[Any]:
+    """Pages in that browser (`browser.Visits`); after the test nothing may have gone wrong in any of them."""
+    import browser
+
+    seen = browser.Visits(chromium)
+    yield seen
+    seen.close()
 
 
 def pytest_report_header() -> str:

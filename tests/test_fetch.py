@@ -15,7 +15,7 @@ import shapely
 from commands import one, refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from town import Town
+from town import Town, two_homes
 from wire import Wire
 
 import circle
@@ -30,11 +30,7 @@ KUANGSHAN = ROOT / "data" / "kuangshan" / "kuangshan.osm.pbf"
 
 @pytest.fixture
 def town(tmp_path):
-    town = Town()
-    town.street((0, 0), (500, 0))
-    town.offer("shop", 0, -6)
-    town.house(40, 6), town.house(400, 6)
-    return town.write(tmp_path / "town.osm")
+    return two_homes(tmp_path / "town.osm")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import re
 import socket
 
 import pytest
-from town import Town
+from town import two_homes
 from wire import Wire
 
 from circle.errors import FetchError, PlaceError, SourceError
@@ -19,11 +19,7 @@ BOX = (-0.03, -0.03, 0.03, 0.03)
 
 @pytest.fixture
 def town(tmp_path):
-    town = Town()
-    town.street((0, 0), (500, 0))
-    town.offer("shop", 0, -6)
-    town.house(40, 6), town.house(400, 6)
-    return town.write(tmp_path / "town.osm")
+    return two_homes(tmp_path / "town.osm")
 
 
 @pytest.fixture

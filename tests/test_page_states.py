@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,6 @@ axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="n
 pytestmark = browser.needed
 KUANGSHAN = Path(__file__).resolve().parent.parent / "data" / "kuangshan" / "kuangshan.osm.pbf"
 FRAME = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser.chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def visits(chromium: Any) -> Iterator[browser.Visits]:
-    seen = browser.Visits(chromium)
-    yield seen
-    seen.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +24,6 @@ KUANGSHAN = Path(__file__).resolve().parent.parent / "data" / "kuangshan" / "kua
 SERVICES = [limit.service for limit in load(DEFAULT).services]
 LIMITS = {limit.service: limit.limit_min for limit in load(DEFAULT).services}
 FRAME = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with browser.chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def visits(chromium: Any) -> Iterator[browser.Visits]:
-    seen = browser.Visits(chromium)
-    yield seen
-    seen.close()
 
 
 @pytest.fixture(scope="module")

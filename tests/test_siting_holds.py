@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from commands import one
+from commands import Command, commands
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_rerun_walls import blocks, lines, walled
@@ -107,19 +107,19 @@ def test_the_scenario_of_a_plan_in_rooms_gives_the_plans_minutes(kuangshan, tmp_
 
 def test_the_scenario_that_the_command_writes_gives_the_plans_minutes(kuangshan, tmp_path):
     folder = kuangshan.save(tmp_path / "run", published=False).folder
-    done = one("site", str(folder), "-s", "service_centre", "-s", "clinic", "-k", "2", "--passages", "--no-map", "--quiet")
-    assert done.status == 0, done.err
-    done = one("run", str(folder), "--scenario", str(folder / "plan" / "scenario.toml"), "-o", str(tmp_path / "again"), "--no-map", "-q")
-    assert done.status == 0, done.err
-    compared = one("compare", str(folder / "plan"), str(tmp_path / "again"), "-o", str(tmp_path / "compared"))
-    assert compared.status == 0, compared.err
+    again = str(tmp_path / "again")
+    for done in commands(
+        Command(("site", str(folder), "-s", "service_centre", "-s", "clinic", "-k", "2", "--passages", "--no-map", "--quiet")),
+        Command(("run", str(folder), "--scenario", str(folder / "plan" / "scenario.toml"), "-o", again, "--no-map", "-q")),
+        Command(("compare", str(folder / "plan"), again, "-o", str(tmp_path / "compared"))),
+        Command(("compare", str(folder), again, "-o", str(tmp_path / "gained"))),
+    ):
+        assert done.status == 0, done.err
     table = pd.read_parquet(tmp_path / "compared" / "compare.parquet")
     assert (table["change"] == "same").all()
-    planned, again = (circle.open(place).buildings for place in (folder / "plan", tmp_path / "again"))
-    assert (planned["minutes_clinic"] == again["minutes_clinic"]).all()
-    assert (planned["minutes_service_centre"] == again["minutes_service_centre"]).all()
-    gained = one("compare", str(folder), str(tmp_path / "again"), "-o", str(tmp_path / "gained"))
-    assert gained.status == 0, gained.err
+    planned, found = (circle.open(place).buildings for place in (folder / "plan", again))
+    assert (planned["minutes_clinic"] == found["minutes_clinic"]).all()
+    assert (planned["minutes_service_centre"] == found["minutes_service_centre"]).all()
     assert "gained" in set(pd.read_parquet(tmp_path / "gained" / "compare.parquet")["change"].astype(str))
 
 

@@ -14,7 +14,7 @@ import pytest
 from commands import one
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from town import Town
+from town import two_homes
 
 from circle import study_file
 from circle.errors import RuleError
@@ -145,12 +145,8 @@ def test_what_is_said_goes_before_the_file(tmp_path):
 
 
 def test_a_study_is_run_and_the_command_line_goes_before_it(tmp_path):
-    town = Town()
-    town.street((0, 0), (500, 0))
-    town.offer("shop", 0, -6)
-    town.house(40, 6), town.house(400, 6)
     (tmp_path / "data").mkdir()
-    town.write(tmp_path / "data" / "town.osm")
+    two_homes(tmp_path / "data" / "town.osm")
     (tmp_path / "study.toml").write_text('source = "data/town.osm"\nstandard = "gb50180-5"\nout = "out"\nno_map = true\n', encoding="utf-8")
     ran = one("run", tmp_path / "study.toml", "-q")
     assert (ran.status, ran.out, ran.err) == (0, "", "")

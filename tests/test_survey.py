@@ -7,7 +7,7 @@ import openpyxl
 import pytest
 import shapely
 from commands import one, refused
-from town import Town
+from town import two_homes
 
 from circle import study_file, survey
 from circle.errors import OutputError, SourceError
@@ -18,12 +18,8 @@ KNOWN = {name for name, _, how in told() if how.in_file}
 
 @pytest.fixture
 def folder(tmp_path):
-    town = Town()
-    town.street((0, 0), (500, 0))
-    town.offer("shop", 0, -6)
-    town.house(40, 6), town.house(400, 6)
     (tmp_path / "data").mkdir()
-    town.write(tmp_path / "data" / "town.osm")
+    two_homes(tmp_path / "data" / "town.osm")
     (tmp_path / ".hidden.csv").write_text("a\n")
     return tmp_path
 

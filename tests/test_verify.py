@@ -150,9 +150,9 @@ def test_what_cannot_be_checked_is_said_and_is_no_failure(copy, tmp_path):
 
 
 def test_a_large_network_is_cut_out_around_each_walk(copy, monkeypatch):
-    whole = verify.verify(copy, sample=40, seed=3)
+    whole = verify.verify(copy, sample=12, seed=3)
     monkeypatch.setattr(verify, "WHOLE_EDGES", 10)
-    cut = verify.verify(copy, sample=40, seed=3)
+    cut = verify.verify(copy, sample=12, seed=3)
     assert cut.ok
     assert cut.walks == whole.walks
     buildings = gpd.read_parquet(copy / "buildings.parquet")

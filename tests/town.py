@@ -408,6 +408,15 @@ class Town:
         return path
 
 
+def two_homes(path: Path) -> Path:
+    """The file of a street of 500 m with a shop at its start and homes at 40 and 400 m."""
+    town = Town()
+    town.street((0, 0), (500, 0))
+    town.offer("shop", 0, -6)
+    town.house(40, 6), town.house(400, 6)
+    return town.write(path)
+
+
 def _node(number: int, lon: float, lat: float, tags: Mapping[str, str]) -> str:
     return f'<node id="{number}" version="1" lon="{lon:.7f}" lat="{lat:.7f}">{_tags(tags)}</node>'
 
