@@ -45,7 +45,7 @@ class Step:
     gates: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Explanation:
     """Why one building has the verdict that it has for one service.
 
@@ -85,6 +85,10 @@ class Explanation:
     straight_m: float
     beside_m: float
     shapes: tuple[shapely.Geometry, shapely.Geometry | None]
+
+    def __repr__(self) -> str:
+        """All of it in both languages, so that the last line of a notebook's cell reads as `circle explain` does."""
+        return "\n".join([*self.lines("zh"), "", *self.lines("en")])
 
     @property
     def margin_min(self) -> float:

@@ -41,7 +41,7 @@ class Leg:
     node: int = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Route:
     """The walk from a building to the nearest facility of a service; without legs where there is no path.
 
@@ -55,6 +55,10 @@ class Route:
     legs: tuple[Leg, ...]
     flag: str = ""
     runner_up_s: float = np.inf
+
+    def __repr__(self) -> str:
+        walk = f"{self.minutes:.2f} min, {self.length_m:.0f} m, {len(self.legs)} legs" if self.legs else "no path"
+        return f"<Route from {self.building} to {self.facility or 'any ' + self.service}: {walk}>"
 
     @property
     def seconds(self) -> float:

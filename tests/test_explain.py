@@ -91,6 +91,7 @@ def town() -> tuple[Run, dict[str, str]]:
 def test_a_walk_is_told_street_by_street_with_what_slows_it(town):
     run, houses = town
     told = run.explain(houses["stairs"], "shop")
+    assert repr(told).splitlines() == [*told.lines("zh"), "", *told.lines("en")]
     kinds = [(step.kind, step.name, step.way_class, step.private, round(step.length_m), round(step.seconds, 1)) for step in told.steps]
     assert kinds == [
         ("door", "", "", False, 2, round(2 / 1.2, 1)),

@@ -32,6 +32,7 @@ def test_legs_hang_together_and_are_as_long_as_they_are_drawn(run):
     assert [route.legs[0].kind, route.legs[-1].kind] == ["door", "goal"]
     for before, after in zip(route.legs[:-1], route.legs[1:], strict=True):
         assert np.allclose(before.line.coords[-1], after.line.coords[0], atol=2e-7)  # two centimetres: OSM's own rounding
+    assert repr(route).endswith(f"to {route.facility}: {route.minutes:.2f} min, {route.length_m:.0f} m, {len(route.legs)} legs>")
     table = route.table()
     drawn = table.to_crs(table.estimate_utm_crs()).length
     assert drawn.sum() == pytest.approx(route.length_m, rel=2e-3)
