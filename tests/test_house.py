@@ -96,6 +96,14 @@ def test_readme_says_what_the_demo_finds(found):
     assert (ziwei[["verdict_service_centre", "verdict_clinic"]] == "gap").all(axis=None)
 
 
+def test_the_scenario_of_the_readme_helps_kuangshan(found, tmp_path):
+    (tmp_path / "what_if.toml").write_text(re.search(r"```toml\n(.*?)```", text("README.md"), re.DOTALL).group(1), encoding="utf-8")
+    gained = found.compare(found.with_scenario(tmp_path / "what_if.toml")).summary
+    assert gained["all"]["households_gained"] > 500
+    assert gained["all"]["lost"] == 0
+    assert {each["service"] for each in gained["services"] if each["gained"]} == {"bus_stop", "service_centre", "clinic"}
+
+
 def test_readme_names_only_columns_that_are_written():
     from circle import schema
 
