@@ -4,6 +4,9 @@
     run.buildings, run.facilities, run.summary, run.map()
     circle.open("OUT")                       # a saved run
 
+    from circle import siting                # where a station mends most
+    from circle.publish import charts        # drawings for notebooks and reports
+
 Takes: calls from notebooks and programs.   Gives: the public names, each imported when it is first asked for.
 Never: imports the geo stack by itself, so that `circle --help` answers at once.
 """

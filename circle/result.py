@@ -29,7 +29,27 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, repr=False)
 class Run:
-    """What a study gave: its tables (see rules/tables), `summary` and `record`; `folder` once it is saved."""
+    """What a study gave: its tables, `summary` and `record`; `folder` once it is saved.
+
+    Every column of every table is explained in rules/tables, and on the last sheet of the workbook.
+
+    Attributes
+    ----------
+    buildings
+        One row per building: minutes, verdict, reason, nearest facility of each service (`minutes_shop`, `verdict_shop`, …).
+    facilities
+        Where walks end, one row per facility and service.
+    nodes, edges, links
+        The network, with seconds in each direction, and how buildings and facilities are tied to it.
+    zones
+        Shares by zone and service, the whole place first (`layer` is `place`).
+    background, doors, barriers, gates, compounds
+        What else the map holds and the answer rests on.
+    findings
+        What is wrong or doubtful in the data: code, stage, OSM id, detail.
+    summary, record
+        As in `summary.json` (shares and counts) and `run.json` (all that is needed to repeat the run).
+    """
 
     buildings: gpd.GeoDataFrame
     facilities: gpd.GeoDataFrame

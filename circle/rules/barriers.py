@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from circle.rules.loading import RULES, Condition, Reader, condition, read_toml, suggest
+from circle.rules.loading import RULES, Condition, Reader, condition, only_condition, read_toml, suggest
 
 PASSAGES = ("all", "residents", "nobody")
 NONE = "none"
@@ -153,7 +153,7 @@ def _barriers() -> _Barriers:
     visitors = root.inner("visitors")
     made = _Barriers(
         barriers=tuple(_barrier(r) for r in root.tables("barrier")),
-        open_buildings=tuple(_plain(r) for r in root.tables("open_building")),
+        open_buildings=tuple(only_condition(r) for r in root.tables("open_building")),
         gates=tuple(_gate(r) for r in root.tables("gate")),
         words=_passages(root.inner("words")),
         locked=_passages(root.inner("locked")),
@@ -166,12 +166,6 @@ def _barriers() -> _Barriers:
 
 def _barrier(reader: Reader) -> _Barrier:
     made = _Barrier(condition(reader), reader.text("kind"), reader.flag("encloses", default=False))
-    reader.done()
-    return made
-
-
-def _plain(reader: Reader) -> Condition:
-    made = condition(reader)
     reader.done()
     return made
 

@@ -256,6 +256,13 @@ def condition(reader: Reader, tags: str = "tags", unless: str = "unless") -> Con
     return Condition(reader.tags(tags), reader.tags(unless))
 
 
+def only_condition(reader: Reader) -> Condition:
+    """Condition of a rule that is nothing but a condition; any other key in it is refused."""
+    made = condition(reader)
+    reader.done()
+    return made
+
+
 def has(tags: Mapping[str, str], key: str, wanted: frozenset[str]) -> bool:
     """Whether the key carries one of the values; "*" is any value but `no`.
 

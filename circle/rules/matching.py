@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Literal
 
 from circle.errors import RuleError
-from circle.rules.loading import ANY, RULES, Condition, Label, Reader, condition, has, read_toml, suggest
+from circle.rules.loading import ANY, RULES, Condition, Label, Reader, condition, has, only_condition, read_toml, suggest
 
 Geometry = Literal["point", "line", "area"]
 GEOMETRIES = ("point", "line", "area")
@@ -211,7 +211,7 @@ def _build(root: Reader) -> _Matcher:
         closed_to=[],
         never=tuple(Condition({k: v}, {}) for k, v in never.tags("tags").items()),
         never_name=never.pattern("name", shared),
-        stop_position=tuple(_condition(r) for r in root.tables("stop_position")),
+        stop_position=tuple(only_condition(r) for r in root.tables("stop_position")),
         name_keys=root.words("name_keys"),
     )
     default_access = root.words("closed_to")
@@ -220,12 +220,6 @@ def _build(root: Reader) -> _Matcher:
     never.done()
     root.done()
     return matcher
-
-
-def _condition(reader: Reader) -> Condition:
-    made = condition(reader)
-    reader.done()
-    return made
 
 
 def _add_service(matcher: _Matcher, number: int, key: str, reader: Reader, shared: Mapping[str, str], access: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from circle.errors import RuleError
 from circle.rules.barriers import road_barrier_keys
-from circle.rules.loading import CONFIDENCE, RULES, Condition, Label, Reader, condition, read_toml, suggest
+from circle.rules.loading import CONFIDENCE, RULES, Condition, Label, Reader, condition, only_condition, read_toml, suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +239,11 @@ def _walking() -> _Walking:
         ways=tuple(_way(r) for r in root.tables("way")),
         foot=_words(root.inner("foot")),
         access=_words(root.inner("access")),
-        beside=tuple(_plain(r) for r in root.tables("beside")),
-        aside=tuple(_plain(r) for r in root.tables("aside")),
+        beside=tuple(only_condition(r) for r in root.tables("beside")),
+        aside=tuple(only_condition(r) for r in root.tables("aside")),
         courses=tuple(_course(r) for r in root.tables("course")),
-        squares=tuple(_plain(r) for r in root.tables("square")),
-        raised=tuple(_plain(r) for r in root.tables("raised")),
+        squares=tuple(only_condition(r) for r in root.tables("square")),
+        raised=tuple(only_condition(r) for r in root.tables("raised")),
         stops=tuple(_stop(r) for r in root.tables("stop")),
         midway=frozenset(root.words("closed_midway")),
         beside_classes=frozenset(root.words("beside_classes")),
@@ -251,12 +251,6 @@ def _walking() -> _Walking:
         level=frozenset(root.words("level_classes")),
     )
     root.done()
-    return made
-
-
-def _plain(reader: Reader) -> Condition:
-    made = condition(reader)
-    reader.done()
     return made
 
 
