@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 import shapely
@@ -57,6 +58,8 @@ def test_every_chart_draws_with_and_without_a_chinese_font(run, plan, font):
         assert png.startswith(b"\x89PNG"), name
         assert 300 < size["width"] < 1400, name
         assert ("中" in words(chart) or any("一" <= letter <= "鿿" for letter in words(chart))) == (font == "chinese"), name
+    unknown = run.zone_shares().assign(share_households_met=np.nan)
+    assert "nan" not in words(charts.zones(unknown))
     assert "42.4 %" in words(drawn["shares"])
     assert "0 %  (844)" in words(drawn["zones"])
 

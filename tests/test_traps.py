@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from test_layers_own import by_name, enrich, table
@@ -18,7 +19,7 @@ from town import Town
 
 from circle import siting
 from circle.options import Options
-from circle.siting import coverage
+from circle.siting import coverage, demand
 from circle.siting.coverage import Spots
 from circle.sources.layers import Layers
 
@@ -162,3 +163,6 @@ def test_a_weight_that_is_missing_is_told():
     )
     assert plan.proof["weight_missing"] == 2
     assert plan.proof["verified"]["of"] == 24
+    table = pd.DataFrame({"residential": [True, True, False], "households": 9.0, "elderly": [np.nan, 1.0, np.nan]})
+    assert [demand.missing(table, siting.Who(("clinic",), elderly=each)) for each in (1.0, 2.0)] == [0, 1]
+    assert demand.missing(table, siting.Who(("clinic",), weight="buildings")) == 0

@@ -117,9 +117,9 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
         tell(f"circle: {one.id}: {one.detail or one.code}. 该行未使用或单元格按缺失处理。", Console(file=sys.stderr))
     if not quiet:
         _report(plan, target, drawn=not no_map)
-    if plan.proof["weight_missing"]:
-        odd_homes = f"{plan.proof['weight_missing']:,} homes have no number in “{weight}” and count as 0"
-        tell(f"circle: {odd_homes} 无此数的住宅按 0 计", Console(file=sys.stderr))
+    if lacking := plan.proof["weight_missing"]:
+        what = f"“{weight}”" if elderly == 1.0 else f"“{weight}” or “elderly”"
+        tell(f"circle: {lacking:,} homes have no number in {what}; it counts as 0. 无此数的住宅按 0 计。", Console(file=sys.stderr))
     if not plan.solution.proven:
         better = f"another plan may be better by {plan.solution.gap:.2%} at most"
         tell(f"circle: not proven: {better}. Allow more with --time-limit.", Console(file=sys.stderr))

@@ -164,7 +164,8 @@ def zones(table: pd.DataFrame) -> Chart:
     axes.barh(y, 100, 0.72, color="#f0ebe4")
     axes.barh(y, np.nan_to_num(values), 0.72, color=IN_TIME)
     for at, value, households in zip(y, values, shown["households"], strict=True):
-        axes.text(101, at, f"{value:.0f} %  ({households:,.0f})", va="center", fontsize=8.5)
+        share = "—" if np.isnan(value) else f"{value:.0f} %"
+        axes.text(101, at, f"{share}  ({households:,.0f})", va="center", fontsize=8.5)
     names = [_said(str(name or "")) or _said(str(zone)) for name, zone in zip(shown["name"], shown["zone"], strict=True)]
     axes.set_yticks(y, names)
     label = _both("全部服务都达标的户数占比，%（户数）", "households with every service in time, % (how many households)")

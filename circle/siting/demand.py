@@ -86,10 +86,10 @@ def weights(buildings: pd.DataFrame, who: Who) -> Floats:
 
 
 def missing(buildings: pd.DataFrame, who: Who) -> int:
-    """Homes whose weight nobody knows. They count as 0, which is a guess like any other: a plan says of how many."""
-    if who.weight not in buildings:
-        return 0
-    return int((buildings["residential"].to_numpy(dtype=bool) & buildings[who.weight].isna().to_numpy()).sum())
+    """Homes whose weight nobody knows, or whose elderly, where these count more. A plan says of how many it took 0 for the number."""
+    asked = [name for name in (who.weight, "elderly" if who.elderly != 1.0 else who.weight) if name in buildings]
+    unknown = buildings[asked].isna().any(axis=1).to_numpy(dtype=bool)
+    return int((buildings["residential"].to_numpy(dtype=bool) & unknown).sum())
 
 
 def demands(ground: Ground, who: Who) -> Demands:
