@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from circle.errors import SitingError
-from circle.siting.models import Means, Solution, built_of, greedy, measures_in, no_plan, pick, size_of, with_path
+from circle.siting.covering import greedy, with_path
 from circle.siting.problem import NONE, Problem
+from circle.siting.programs import Means, Solution, built_of, measures_in, no_plan, pick, size_of
 from circle.siting.solve import INFEASIBLE, OPTIMAL, SLACK, STOPPED, Answer, Program, gap
 
 Floats = NDArray[np.float64]

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array
 
 from circle.errors import RuleError
-from circle.siting.models import Means, Solution, built_of, greedy, measures_in, no_plan, reach_in, size_of, value
+from circle.siting.covering import greedy, value
 from circle.siting.problem import Problem
+from circle.siting.programs import Means, Solution, built_of, measures_in, no_plan, reach_in, size_of
 from circle.siting.reduce import groups
 from circle.siting.solve import INFEASIBLE, OPTIMAL, STOPPED, Program
 
