@@ -10,14 +10,14 @@ from osm_files import place, village
 
 from circle import rules, sources
 from circle.errors import CircleError, Findings, PlaceError, SourceError
-from circle.sources import integrity, osm
+from circle.sources import extract, integrity, osm
 from circle.standards import DEFAULT, load
 
 SERVICES = tuple(limit.service for limit in load(DEFAULT).services)
 SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf")
 
 
-def read(path: Path) -> osm.Extract:
+def read(path: Path) -> extract.Extract:
     integrity.inspect(path)
     return osm.read(path, SERVICES)
 

@@ -24,8 +24,8 @@ from circle.sources import buildings as building_table
 from circle.sources import facilities as facility_table
 from circle.sources import geometry, integrity, osm, snapshot, surroundings
 from circle.sources.barriers import Enclosure, enclosure
+from circle.sources.extract import BuildingTags, Extract
 from circle.sources.lines import Lines
-from circle.sources.osm import BuildingTags
 
 __all__ = ["Enclosure", "Place", "digest", "read"]
 
@@ -148,7 +148,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     )
 
 
-def _extract(path: Path, services: Collection[str], progress: Callable[[int], None] | None) -> tuple[Findings, osm.Extract]:
+def _extract(path: Path, services: Collection[str], progress: Callable[[int], None] | None) -> tuple[Findings, Extract]:
     """The objects of a file, or of a snapshot: one reader for both."""
     if path.suffix.lower() == ".gpkg" and path.is_file():
         with snapshot.as_osm(path) as plain:
@@ -169,7 +169,7 @@ def _with_compounds(zones: gpd.GeoDataFrame, walls: Enclosure) -> gpd.GeoDataFra
     return pd.concat([part for part in (others, more) if len(part)] or [others], ignore_index=True)
 
 
-def _barrier_roads(extract: osm.Extract) -> gpd.GeoDataFrame:
+def _barrier_roads(extract: Extract) -> gpd.GeoDataFrame:
     """Motorways and the like on the ground: no leg crosses them."""
     walks = extract.walks
     kinds = [None if passage.walkable else rules.barrier_kind(dict(c)) for c, passage in zip(extract.combos, _judge(extract), strict=True)]
@@ -188,12 +188,12 @@ def _extent(outlines: np.ndarray, coordinates: np.ndarray) -> tuple[float, float
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def _judge(extract: osm.Extract) -> list[rules.Passage]:
+def _judge(extract: Extract) -> list[rules.Passage]:
     """What each combination of walking tags means; every combination is judged once."""
     return [rules.walkability(dict(combo)) for combo in extract.combos]
 
 
-def _closed_roads(extract: osm.Extract) -> gpd.GeoDataFrame:
+def _closed_roads(extract: Extract) -> gpd.GeoDataFrame:
     """Ways that nobody may walk and that the map draws all the same."""
     walks = extract.walks
     kinds = [rules.background_kind(dict(combo)) or "" for combo in extract.combos]
@@ -204,7 +204,7 @@ def _closed_roads(extract: osm.Extract) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"kind": kind[shown], "name": names}, geometry=lines, crs="EPSG:4326")
 
 
-def _ways(extract: osm.Extract) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _ways(extract: Extract) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Ways and vertices. Ways that nobody may walk are left out here."""
     walks, combo = extract.walks, extract.walk_combo
     passages = _judge(extract)

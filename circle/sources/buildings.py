@@ -17,7 +17,7 @@ from circle.chunks import side_by_side
 from circle.errors import Findings
 from circle.projection import Plane
 from circle.sources import geometry
-from circle.sources.osm import BuildingTags, Extract
+from circle.sources.extract import BuildingTags, Extract
 
 Shapes = NDArray[np.object_]
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.parsers import expat  # libosmium has read the file by then, and refuses entity declarations
 
 import numpy as np
@@ -27,9 +27,7 @@ import osmium
 
 from circle.errors import Findings, SourceError
 from circle.sources import pbf
-
-if TYPE_CHECKING:
-    from circle.sources.osm import Extract
+from circle.sources.extract import Extract
 
 NEW = 2**42  # object -7 of a drawing is NEW + 7 in the plain file; ids of OpenStreetMap are some hundred times smaller
 _ORDER = "nwr"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from circle.errors import Findings, PlaceError, SourceError
-from circle.sources.osm import Extract
+from circle.sources.extract import Extract
 
 SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2", ".xml")
 _HEAD = 4_096

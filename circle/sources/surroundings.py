@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from circle import rules
 from circle.errors import Findings
 from circle.sources import geometry
-from circle.sources.osm import Extract, Shape
+from circle.sources.extract import Extract, Shape
 
 CRS = "EPSG:4326"
 
