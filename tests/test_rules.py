@@ -325,6 +325,11 @@ def test_every_number_is_used():
     assert [f"{section}.{key}" for section, numbers in table.items() for key in numbers if f'"{key}"' not in code] == []
 
 
+def test_every_sentence_of_a_walk_is_said():
+    code = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
+    assert [key for key in rules.sentences() if key.startswith(("leg.", "note.")) and f'"{key}"' not in code] == []
+
+
 def test_every_finding_in_the_code_is_explained():
     """A finding without words would be a number that nobody understands."""
     known = rules.findings()
