@@ -107,6 +107,28 @@ def test_a_station_in_the_page_is_a_facility_of_the_program(
     assert all(shown(tab, service).equals(before[service]) for service in SERVICES)
 
 
+PICTURE = """async () => {
+  await new Promise(done => setTimeout(done, 120));
+  return [...document.querySelectorAll('.sheet-buildings canvas')].map(canvas => canvas.toDataURL()).sort();
+}"""
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_what_is_painted_again_after_a_station_is_all_that_looks_otherwise(visits: browser.Visits, kuangshan: Path, close: bool) -> None:
+    buildings = gpd.read_parquet(kuangshan / "buildings.parquet")
+    lon, lat = station(buildings, "clinic")
+    tab = visits.open(kuangshan / "map.html", f"#17/{lat}/{lon}" if close else "")
+    before = tab.evaluate(PICTURE)
+    tab.evaluate("([lat, lon, keys]) => circle.addStation(lat, lon, keys)", [lat, lon, ["clinic"]])
+    after = tab.evaluate(PICTURE)
+    for theme in ("furthest", "gaps"):  # another theme paints everything anew
+        tab.check(f"#theme-{theme}", force=True)
+    assert tab.evaluate(PICTURE) == after
+    assert after != before
+    tab.evaluate("() => circle.undo()")
+    assert tab.evaluate(PICTURE) == before
+
+
 def test_a_station_in_a_city(visits: browser.Visits, test_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = test_data / "osm" / "las_palmas_2023.osm.pbf"
     run = published(source, tmp_path)

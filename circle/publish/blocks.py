@@ -4,8 +4,8 @@ Takes: a run folder.   Gives: `Saved` (its tables and records, only the columns 
 `meta`, `buildings`, `details`, `facilities`, `background`.
 Never: computes a verdict or a share anew, writes HTML, or lets a text leave otherwise than packed.
 
-Buildings are packed along a curve that keeps neighbours together; rows of `facilities.parquet` keep their order, since buildings name
-their nearest one by its row.
+Buildings, and facilities of each service, are packed along a curve that keeps neighbours together: what they say is then much like what
+the one before them said. A building names its nearest facility by its row.
 """
 
 from __future__ import annotations
@@ -156,7 +156,15 @@ def load(folder: Path) -> Saved:
     fixed = ["building", "name", "use", "levels", "residential", "residential_by", "households", "households_by", "compound", "geometry"]
     buildings = read_table(folder, "buildings.parquet", [*fixed, *per_service], ("zone_", "barrier_"))
     facilities = read_table(folder, "facilities.parquet", ["facility", "service", "name", "geometry"], "visitors")
-    return Saved(folder, run, summary, services, buildings, facilities)
+    return Saved(folder, run, summary, services, buildings, _together(facilities))
+
+
+def _together(facilities: pa.Table) -> pa.Table:
+    """Put the facilities of each service along the curve."""
+    along = np.empty(len(facilities), dtype=np.int64)
+    along[pack.order(geometries(facilities))] = np.arange(len(facilities))
+    service, _ = codes(facilities["service"])
+    return facilities.take(pa.array(np.lexsort((along, service))))
 
 
 def geometries(table: pa.Table) -> NDArray[Any]:

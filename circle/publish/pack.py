@@ -12,19 +12,25 @@ first); signed ones are folded first (0, -1, 1, -2 … → 0, 1, 2, 3 …).
 from __future__ import annotations
 
 import base64
-import gzip
-import io
 import json
 import struct
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
 WORLD = 1 << 28
 MAX_LATITUDE = 85.0511287798066
+CELL = 1 << 7  # units
+
+# How zlib looks for what repeats. Numbers hardly do, and are then shorter without; a piece of each section is tried
+STRATEGIES = (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED, zlib.Z_RLE, zlib.Z_HUFFMAN_ONLY)
+TRIED = 1 << 16
+HEAD, END = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff", b"\x03\x00"  # of a gzip file (RFC 1952) without time or name; of its last block
 
 NO_PATH = 65535
 MOST_MINUTES = 65534
@@ -113,22 +119,17 @@ def mercator(lon: Floats, lat: Floats) -> tuple[Ints, Ints]:
     return np.rint(x).astype(np.int64), np.rint(y).astype(np.int64)
 
 
-def _spread(values: Ints) -> Ints:
-    """Put a zero after each of sixteen bits."""
-    values = values & 0xFFFF
-    for shift, mask in ((8, 0x00FF00FF), (4, 0x0F0F0F0F), (2, 0x33333333), (1, 0x55555555)):
-        values = (values | (values << shift)) & mask
-    return values
-
-
 def along_curve(x: Ints, y: Ints) -> NDArray[np.intp]:
-    """Give an order that keeps neighbours together (Morton's curve over cells of about 40 m), stable within a cell."""
+    """Give an order that keeps neighbours together (Hilbert's curve over cells of about 20 m), stable within a cell."""
     if not len(x):
         return np.zeros(0, dtype=np.intp)
-    cell = 8
-    while max(int(x.max() - x.min()), int(y.max() - y.min())) >> cell > 0xFFFF:
-        cell += 1
-    return np.argsort(_spread((x - x.min()) >> cell) | (_spread((y - y.min()) >> cell) << 1), kind="stable")
+    west, north = int(x.min()), int(y.min())
+    cells = max(int(x.max()) - west, int(y.max()) - north) // CELL + 1
+    level = min(max(cells.bit_length(), 1), 16)
+    side = max(cells, 1 << level) * CELL
+    points = gpd.GeoSeries(shapely.points(x, y))
+    curve = points.hilbert_distance(total_bounds=(west, north, west + side, north + side), level=level)
+    return np.argsort(curve.to_numpy(), kind="stable")
 
 
 def order(geometries: NDArray[Any]) -> NDArray[np.intp]:
@@ -180,20 +181,21 @@ def _wind(x: Ints, y: Ints, sizes: Ints, outer: NDArray[np.bool_]) -> NDArray[np
     return np.where(turn, np.repeat(2 * starts + sizes - 1, sizes) - rows, rows)
 
 
-def _paths(x: Ints, y: Ints, sizes: Ints) -> bytes:
-    """Write the steps between points, all x before all y; a path starts from where the one before it started.
+def _paths(x: Ints, y: Ints, sizes: Ints) -> dict[str, bytes]:
+    """Write where each path starts, counted from where the one before it started, and after all of them the steps between points.
 
     The last corner of a four-cornered path is written as what it misses of a parallelogram, which for most buildings is nothing.
     """
     starts = np.cumsum(sizes) - sizes
     quad = starts[sizes == 4]
-    parts = []
-    for values in (x, y):
+    inner = np.ones(len(x), dtype=bool)
+    inner[starts] = False
+    out = {}
+    for name, values in (("x", x), ("y", y)):
         step = np.diff(values, prepend=np.int64(0))
-        step[starts] = np.diff(values[starts], prepend=np.int64(0))
         step[quad + 3] += step[quad + 1]
-        parts.append(varints(fold(step)))
-    return struct.pack("<I", len(parts[0])) + b"".join(parts)
+        out[name] = deltas(values[starts]) + varints(fold(step[inner]))
+    return out
 
 
 def areas(geometries: NDArray[Any], origin: tuple[int, int]) -> dict[str, bytes]:
@@ -211,12 +213,12 @@ def areas(geometries: NDArray[Any], origin: tuple[int, int]) -> dict[str, bytes]
     per_row = np.bincount(row, minlength=len(geometries))
     sizes = np.bincount(ring, minlength=len(rings)).astype(np.int64) - 1
     if not len(rings):
-        return {"rings": varints(per_row), "points": b"", "xy": struct.pack("<I", 0)}
+        return {"rings": varints(per_row), "points": b"", "x": b"", "y": b""}
     keep = np.append(ring[1:] == ring[:-1], False)  # the closing point repeats the first
     x, y = mercator(coordinates[keep, 0], coordinates[keep, 1])
     x, y = x - origin[0], y - origin[1]
     rows = _wind(x, y, sizes, outer)
-    return {"rings": varints(per_row), "points": varints(sizes), "xy": _paths(x[rows], y[rows], sizes)}
+    return {"rings": varints(per_row), "points": varints(sizes)} | _paths(x[rows], y[rows], sizes)
 
 
 def lines(geometries: NDArray[Any], origin: tuple[int, int]) -> dict[str, bytes]:
@@ -224,13 +226,25 @@ def lines(geometries: NDArray[Any], origin: tuple[int, int]) -> dict[str, bytes]
     coordinates, row = shapely.get_coordinates(geometries, return_index=True)
     sizes = np.bincount(row, minlength=len(geometries)).astype(np.int64)
     x, y = mercator(coordinates[:, 0], coordinates[:, 1])
-    xy = _paths(x - origin[0], y - origin[1], sizes[sizes > 0])
-    return {"rings": varints((sizes > 0).astype(np.int64)), "points": varints(sizes[sizes > 0]), "xy": xy}
+    sizes, per_row = sizes[sizes > 0], (sizes > 0).astype(np.int64)
+    return {"rings": varints(per_row), "points": varints(sizes)} | _paths(x - origin[0], y - origin[1], sizes)
 
 
 def text(strings: list[str]) -> bytes:
     """Write strings one a line; line ends and NUL inside them become spaces, since they part the strings."""
     return "\n".join(s.replace("\r", " ").replace("\n", " ").replace("\0", " ") for s in strings).encode("utf-8", "replace")
+
+
+def _squeezed(data: bytes, level: int) -> bytes:
+    """A piece of a deflate stream that holds one section, by the strategy that is best at a piece out of its middle."""
+
+    def deflated(piece: bytes, strategy: int) -> bytes:
+        one = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS, 9, strategy)
+        return one.compress(piece) + one.flush(zlib.Z_FULL_FLUSH)
+
+    middle = max(0, (len(data) - TRIED) // 2)
+    best = min(STRATEGIES, key=lambda strategy: len(deflated(data[middle : middle + TRIED], strategy)))
+    return deflated(data, best)
 
 
 def block(header: Mapping[str, Any], sections: Mapping[str, bytes] | None = None, level: int = 9) -> str:
@@ -241,9 +255,9 @@ def block(header: Mapping[str, Any], sections: Mapping[str, bytes] | None = None
     sections = sections or {}
     listed = [[name, len(data)] for name, data in sections.items()]
     head = json.dumps({**header, "sections": listed}, ensure_ascii=True, allow_nan=False).encode()
-    buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=level, fileobj=buffer, mtime=0) as out:
-        out.write(struct.pack("<I", len(head)) + head)
-        for data in sections.values():
-            out.write(data)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
+    pieces = [struct.pack("<I", len(head)) + head, *sections.values()]
+    checksum, size = 0, 0
+    for piece in pieces:
+        checksum, size = zlib.crc32(piece, checksum), size + len(piece)
+    packed = b"".join(_squeezed(piece, level) for piece in pieces if piece)
+    return base64.b64encode(HEAD + packed + END + struct.pack("<II", checksum, size & 0xFFFFFFFF)).decode("ascii")

@@ -84,31 +84,31 @@ function readShapes(sections, prefix, n) {
   const sizes = varints(key("points"), rings);
   const point = new Uint32Array(rings + 1);
   for (let r = 0; r < rings; r++) point[r + 1] = point[r] + sizes[r];
-  const xy = key("xy");
-  const split = 4 + new DataView(xy.buffer, xy.byteOffset, 4).getUint32(0, true);
-  const shapes = { n, ring, point, x: readPath(xy.subarray(4, split), sizes), y: readPath(xy.subarray(split), sizes) };
+  const shapes = { n, ring, point, x: readPath(key("x"), sizes), y: readPath(key("y"), sizes) };
   shapes.box = boxes(shapes);
   shapes.grid = makeGrid(shapes);
   return shapes;
 }
 
+// First where every path starts, then the steps of all.
 function readPath(bytes, sizes) {
   let total = 0;
   for (let r = 0; r < sizes.length; r++) total += sizes[r];
-  const out = varints(bytes, total, new Int32Array(total));
+  const written = varints(bytes, total, new Int32Array(total));
+  const out = new Int32Array(total);
   let at = 0;
+  let next = sizes.length;
   let start = 0;
   for (let r = 0; r < sizes.length; r++) {
     const size = sizes[r];
-    let value = start;
+    let value = (start += (written[r] >>> 1) ^ -(written[r] & 1));
     let second = 0;
-    for (let k = 0; k < size; k++, at++) {
-      let step = (out[at] >>> 1) ^ -(out[at] & 1);
+    out[at++] = value;
+    for (let k = 1; k < size; k++, next++) {
+      let step = (written[next] >>> 1) ^ -(written[next] & 1);
       if (size === 4 && k === 3) step -= second;
       if (k === 1) second = step;
-      value += step;
-      out[at] = value;
-      if (k === 0) start = value;
+      out[at++] = value += step;
     }
   }
   return out;

@@ -4,6 +4,7 @@
 const FAR = 0x3fffffff;
 const CLOSED_FORWARD = 1, CLOSED_BACKWARD = 2, ISLAND = 4, OWN = 8, OPEN = 16, RAISED = 32, ENDS_ONLY = 64;
 
+// What the ground is drawn with comes first; the rest is read when somebody asks for a walk, or nobody waits (`finishGraph`).
 function readGraph({ header, sections }, model) {
   if (!header.nodes) return null;
   const { nodes, edges } = header;
@@ -13,12 +14,7 @@ function readGraph({ header, sections }, model) {
   graph.shapes = readLines(graph, nodeX, nodeY, sections);
   graph.layers = byClass(graph);
   graph.flags = sections.flags;
-  readTimes(graph, sections);
-  graph.street = varints(sections.name, edges);
   graph.streets = lines(sections.names);
-  readIncidence(graph);
-  readLayers(graph);
-  readLinks(graph, sections, model.n);
   const gates = countVarints(sections.gate_node);
   graph.gates = { n: gates, node: varints(sections.gate_node, gates), id: deltas(sections.gate_id, gates, new Float64Array(gates)) };
   graph.side = deltas(sections.side, countVarints(sections.side));
@@ -31,6 +27,19 @@ function readGraph({ header, sections }, model) {
   graph.extra = new Map();
   graph.spots = [];
   graph.doubted = new Set();
+  graph.unread = sections;
+  return graph;
+}
+
+function finishGraph(graph) {
+  const sections = graph?.unread;
+  if (!sections) return graph;
+  graph.unread = null;
+  readTimes(graph, sections);
+  graph.street = varints(sections.name, graph.edges);
+  readIncidence(graph);
+  readLayers(graph);
+  readLinks(graph, sections, graph.model.n);
   return graph;
 }
 

@@ -27,27 +27,40 @@ function tileLayer(place, name, paint) {
       const canvas = document.createElement("canvas");
       const view = windowOf(place, coords.x * TILE, coords.y * TILE, TILE, TILE, coords.z);
       const draw = () => paintOn(canvas, view, (ctx) => paint(ctx, place, view, paletteNow()));
-      tiles.set(canvas, draw);
+      tiles.set(canvas, { draw, view });
       draw();
       return canvas;
     },
   });
   const layer = new Layer({ tileSize: TILE, updateWhenZooming: false, keepBuffer: 1, minZoom: 5, maxZoom: 21, noWrap: true, className: `sheet-${name}`, pane: "tilePane" });
   layer.on("tileunload", (event) => tiles.delete(event.tile));
-  // in place: tiles that are thrown away and made anew would flash. What is seen comes first, the rim when that stands.
+  // in place: tiles that are thrown away and made anew would flash. What is seen comes first, the rim when that stands. `rows`: only tiles
+  // on which one of these buildings lies.
   let later = 0;
-  layer.repaint = () => {
+  const stale = new Set();
+  layer.repaint = (rows = null) => {
     clearTimeout(later);
     const frame = place.map.getContainer().getBoundingClientRect();
-    const unseen = [];
-    tiles.forEach((draw, canvas) => {
+    tiles.forEach(({ draw, view }, canvas) => {
+      if (rows && !stale.has(canvas) && !rows.some((i) => touches(place.model.shapes, i, view))) return;
       const box = canvas.getBoundingClientRect();
-      if (box.right > frame.left && box.left < frame.right && box.bottom > frame.top && box.top < frame.bottom) draw();
-      else unseen.push([canvas, draw]);
+      if (box.right > frame.left && box.left < frame.right && box.bottom > frame.top && box.top < frame.bottom) {
+        stale.delete(canvas);
+        draw();
+      } else stale.add(canvas);
     });
-    later = setTimeout(() => unseen.forEach(([canvas, draw]) => tiles.has(canvas) && draw()), 30);
+    later = setTimeout(() => {
+      stale.forEach((canvas) => tiles.get(canvas)?.draw());
+      stale.clear();
+    }, 30);
   };
   return layer;
+}
+
+// Whether anything of a building is painted in a window; an outline is a few pixels wide.
+function touches({ box }, i, view) {
+  const pad = 3 / view.scale;
+  return box[4 * i] <= view.x + view.width / view.scale + pad && box[4 * i + 2] >= view.x - pad && box[4 * i + 1] <= view.y + view.height / view.scale + pad && box[4 * i + 3] >= view.y - pad;
 }
 
 function makeLayers(place) {
@@ -56,7 +69,7 @@ function makeLayers(place) {
     paintBarriers(ctx, p, view, palette);
   });
   const buildings = tileLayer(place, "buildings", (ctx, p, view, palette) => {
-    paintBuildings(ctx, p, view, palette);
+    paintBuildings(ctx, p, { ...view, bare: true }, palette);
     paintMarks(ctx, p, view, palette);
   });
   [ground, buildings].forEach((layer, k) => layer.setZIndex(k + 1));

@@ -3,7 +3,11 @@
 const place = {
   map: map_main, meta: null, model: null, facilities: null, background: null, zones: null,
   theme: "gaps", unit: "buildings", everything: false, lang: "zh", building: -1, facility: -1,
-  classes: null, counts: null, labels: null, graph: null, order: "gaps", edits: emptyEdits(), shares: null,
+  classes: null, counts: null, labels: null, drawn: null, order: "gaps", edits: emptyEdits(), shares: null,
+  // the network as it is walked; `drawn` is the same object as long as it is only drawn
+  get graph() {
+    return finishGraph(this.drawn);
+  },
 };
 
 const themeName = (p, theme) => (typeof theme === "number" ? p.model.services[theme].key : theme);
@@ -13,8 +17,10 @@ place.refresh = (aloud = false) => {
   place.shares = null;
   place.aloud ||= aloud;
   if (place.theme === "change" && !canCompare(place)) place.theme = "gaps";
+  const { classes, theme } = place;
   reclassify();
-  place.layers.buildings.repaint();
+  place.layers.buildings.repaint(place.painted === theme ? changedRows(place.classes, classes) : null);
+  place.painted = theme;
   cancelAnimationFrame(place.waiting);
   place.waiting = requestAnimationFrame(() => {
     renderHeadline(place);
@@ -31,6 +37,13 @@ place.refresh = (aloud = false) => {
   });
 };
 
+// Buildings that look otherwise by one classification than by another.
+function changedRows(now, before) {
+  const rows = [];
+  for (let i = 0; i < now.cls.length; i++) if (now.cls[i] !== before.cls[i] || now.dotted[i] !== before.dotted[i]) rows.push(i);
+  return rows;
+}
+
 place.middle = () => fromMap(place, place.map.getCenter());
 
 function reclassify() {
@@ -39,7 +52,7 @@ function reclassify() {
 }
 
 place.setTheme = (theme) => {
-  place.theme = theme;
+  place.theme = place.painted = theme;
   reclassify();
   place.layers.buildings.repaint();
   showChosen(place, place.building);
@@ -374,9 +387,9 @@ async function open() {
   place.theme = readTheme(readAddress().theme);
   reclassify();
   place.background = readBackground(await blocks.background);
-  place.graph = readGraph(await blocks.graph, place.model);
-  if (place.graph) place.background.layers.push(...place.graph.layers);
-  if (place.background.streets) place.background.streets.names ??= place.graph.streets;
+  place.drawn = readGraph(await blocks.graph, place.model);
+  if (place.drawn) place.background.layers.push(...place.drawn.layers);
+  if (place.background.streets) place.background.streets.names ??= place.drawn.streets;
   place.zones = readZones(await blocks.zones);
   place.facilities = readFacilities(await blocks.facilities);
   const wanted = openMap();
@@ -389,9 +402,12 @@ async function open() {
   listen();
   startPlan(place);
   if (wanted.edits) setEdits(place, readEdits(place, wanted.edits), { keep: false });
-  if (place.theme !== "change" && readTheme(wanted.theme) === "change") place.theme = "change";
-  reclassify();
-  if (place.theme === "change") place.layers.buildings.repaint();
+  if (readTheme(wanted.theme) === "change") place.theme = "change";
+  if (place.theme === "change") {
+    reclassify();
+    place.layers.buildings.repaint();
+  }
+  place.painted = place.theme;
   renderAll();
   place.opened = true;
   if (wanted.building) {
@@ -402,16 +418,14 @@ async function open() {
   await frame();
   document.documentElement.dataset.ready = performance.now().toFixed(0);
   say(t("page.ready"));
-  if (place.graph) warm(0);
+  if (place.drawn) warm([() => place.graph, ...place.model.services.flatMap((service) => [() => baseOf(place, service), () => keepRun(service)]), () => rehearse(place)]);
 }
 
-// While nobody waits, the searches are made that a first station would wait for.
-function warm(k) {
-  const service = place.model.services[k];
-  if (!service) return;
+// While nobody waits, piece by piece, what a first station would wait for.
+function warm([task, ...more]) {
   const next = () => {
-    baseOf(place, service);
-    warm(k + 1);
+    task();
+    if (more.length) warm(more);
   };
   if (window.requestIdleCallback) requestIdleCallback(next, { timeout: 4000 });
   else setTimeout(next, 100);

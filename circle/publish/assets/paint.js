@@ -1,5 +1,6 @@
 // Paints a window of the place onto a canvas: ground, buildings, marks. The map's tiles, the print and the picture all use these.
-// A window: { x, y } its north-west corner and `scale` pixels per unit, `width`, `height` in CSS pixels, `zoom`, `metre` pixels per metre.
+// A window: { x, y } its north-west corner and `scale` pixels per unit, `width`, `height` in CSS pixels, `zoom`, `metre` pixels per metre;
+// `bare` where nothing lies under the buildings yet.
 
 const FILLS = ["#2b5c8a", "#9ec9e2", "#f2ead0", "#e58a3c", "#8a2c0d"];
 const LIGHT = {
@@ -208,11 +209,7 @@ function paintPixels(ctx, place, view, palette) {
       for (let px = Math.max(0, west); px <= Math.min(w - 1, east); px++) if (worst[py * w + px] < rank) worst[py * w + px] = rank;
     }
   });
-  const sheet = document.createElement("canvas");
-  sheet.width = w;
-  sheet.height = h;
-  const pen = sheet.getContext("2d");
-  const image = pen.createImageData(w, h);
+  const image = new ImageData(w, h);
   const pixels = new Uint32Array(image.data.buffer);
   const colours = PAINT_ORDER.map((c) => rgba(c < 5 ? FILLS[c] : c === CLASS_UNMAPPED ? palette.hatchGround : c === CLASS_UNREACHABLE ? palette.unreachable : palette.uncounted));
   const hatch = rgba(palette.hatch), unmapped = RANK[CLASS_UNMAPPED] + 1;
@@ -220,7 +217,11 @@ function paintPixels(ctx, place, view, palette) {
     if (!worst[k]) continue;
     pixels[k] = worst[k] === unmapped && ((k % w) + Math.floor(k / w)) % 4 < 2 ? hatch : colours[worst[k] - 1];
   }
-  pen.putImageData(image, 0, 0);
+  if (view.bare) return ctx.putImageData(image, 0, 0);
+  const sheet = document.createElement("canvas");
+  sheet.width = w;
+  sheet.height = h;
+  sheet.getContext("2d").putImageData(image, 0, 0);
   ctx.imageSmoothingEnabled = false;
   ctx.drawImage(sheet, 0, 0, view.width, view.height);
 }

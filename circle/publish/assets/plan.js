@@ -125,8 +125,8 @@ function serviceTicks(place, chosen, name, change) {
 
 function renderPlan(place) {
   const section = document.getElementById("plan");
-  section.hidden = !place.graph;
-  if (!place.graph || !place.plan) return;
+  section.hidden = !place.drawn;
+  if (!place.drawn || !place.plan) return;
   const { plan, edits } = place;
   const focus = section.contains(document.activeElement) ? document.activeElement.dataset.key : "";
   const open = section.querySelector("details")?.open || anyEdits(edits);
@@ -150,7 +150,7 @@ function renderPlan(place) {
       plan.offered = chosen;
       renderPlan(place);
     }),
-    h("div", { class: "buttons" }, mode("station"), button("station_here", () => addStation(place, middle())), mode("passage"), place.graph.gates.n ? mode("gate") : null, plan.mode === "passage" || plan.mode === "gate" ? button("here", () => planAt(place, middle())) : null),
+    h("div", { class: "buttons" }, mode("station"), button("station_here", () => addStation(place, middle())), mode("passage"), place.drawn.gates.n ? mode("gate") : null, plan.mode === "passage" || plan.mode === "gate" ? button("here", () => planAt(place, middle())) : null),
     anyEdits(edits) ? h("p", { class: "result" }, planResult(place)) : null,
     h(
       "ol",

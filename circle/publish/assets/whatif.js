@@ -134,6 +134,21 @@ function known(place, service, i, ground, time) {
   return Math.abs(hundredthsOf(place.graph, ground, rim) - ran) <= 1 || hundredthsOf(place.graph, time, rim) < ran;
 }
 
+// What a station in the middle of the map would set off, so that the first real one finds everything in place. Nothing is kept.
+function rehearse(place) {
+  const { graph, model } = place;
+  const { ties } = spotAt(place, place.middle());
+  let near = [];
+  for (const service of model.services) {
+    const field = copyField(baseOf(place, service).field);
+    const goals = [{ goal: place.facilities.n, ties }];
+    near = rowsNear(graph, spread(graph, field, goals), goals);
+    for (const i of near) bestWalk(graph, field, i);
+  }
+  changedRows(classify(model, place.theme, place.everything), place.classes);
+  place.layers.buildings.repaint(near.slice(0, 1));
+}
+
 // Buildings with a link on an edge that ends at one of these places, or that a goal is tied to.
 function rowsNear(graph, touched, goals) {
   const edges = new Uint8Array(graph.edges), seen = new Uint8Array(graph.model.n);
