@@ -129,10 +129,14 @@ def test_every_building_is_there_with_its_id_name_and_households(run: Path, html
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_nearest_facility_is_that_of_the_file(run: Path, html: str, service: str) -> None:
-    table, facilities = in_order(run), gpd.read_parquet(run / "facilities.parquet")
+    table = in_order(run)
+    _, sections = block(html, "facilities")
+    numbers = np.cumsum(unfold(unvarints(sections["id_number"])))
+    ids = [f"{blocks.KINDS[kind]}/{number}" for kind, number in zip(sections["id_kind"], numbers, strict=True)]
+    assert sorted(ids) == sorted(gpd.read_parquet(run / "facilities.parquet")["facility"])
     _, sections = block(html, "details")
     row = np.cumsum(unfold(unvarints(sections[f"facility_{service}"])))
-    assert [facilities["facility"].iloc[k] if k >= 0 else "" for k in row] == table[f"facility_{service}"].tolist()
+    assert [ids[k] if k >= 0 else "" for k in row] == table[f"facility_{service}"].tolist()
 
 
 def test_shares_are_those_of_the_summary(run: Path, html: str) -> None:
