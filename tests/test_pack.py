@@ -233,3 +233,10 @@ def test_a_block_refuses_what_json_cannot_say() -> None:
 def test_texts_are_parted_by_line_ends_alone() -> None:
     assert pack.text(["a\nb", "c\r\0d", "e\u2028f"]).decode().split("\n") == ["a b", "c  d", "e\u2028f"]
     assert pack.text(["\ud800"]).decode() == "?"
+
+
+@pytest.mark.parametrize("strings", [[], [""], ["紫薇花园", "b"], ["a\nb", "c"], ["\r", "x\0y"], ["one\n"], ["a", "\ud800"]])
+def test_texts_are_one_a_line_whatever_is_in_them(strings: list[str]) -> None:
+    lines = pack.text(strings).decode().split("\n")
+    assert len(lines) == max(len(strings), 1)
+    assert not any(end in line for line in lines for end in "\r\n\0")

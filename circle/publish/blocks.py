@@ -81,6 +81,16 @@ class Saved:
         x, y = pack.mercator(bounds[:, 0].min(keepdims=True), bounds[:, 3].max(keepdims=True))
         return int(x[0]), int(y[0])
 
+    @cached_property
+    def walked(self) -> NDArray[Any]:
+        """Lines of all edges, in the order of the file: read once, for the network and for the names of streets."""
+        return geometries(read_table(self.folder, "edges.parquet", ["geometry"]))
+
+    @cached_property
+    def thinned(self) -> NDArray[Any]:
+        """The same with fewer points: a metre is less than a pixel up to zoom 17, and saves a large page a third of its ways' bytes."""
+        return np.asarray(shapely.simplify(self.walked, 0.000_01, preserve_topology=False), dtype=object)
+
     @property
     def counted_by(self) -> dict[str, int]:
         """How many of the counted buildings are counted for which reason: use, area, assumed."""
@@ -456,10 +466,13 @@ def background(saved: Saved, lesser: tuple[str, ...] = (), *, ways: bool = True)
             add(kind, "line", shapes, solid=hides)
     add("hidden", "line", hidden, solid=True)
 
-    edges, left_out = _thinned(saved, lesser) if ways else (read_table(saved.folder, "edges.parquet", ["name", "geometry"]), [])
-    shapes = geometries(edges)
-    # a metre is less than a pixel up to zoom 17; a large page saves a third of its ways' bytes by it
-    shapes = shapely.simplify(shapes, 0.000_01, preserve_topology=False) if len(shapes) >= SIMPLIFY_FROM else shapes
+    if ways:
+        edges, left_out = _thinned(saved, lesser)
+        shapes = geometries(edges)
+        shapes = shapely.simplify(shapes, 0.000_01, preserve_topology=False) if len(shapes) >= SIMPLIFY_FROM else shapes
+    else:
+        edges, left_out = read_table(saved.folder, "edges.parquet", ["name"]), []
+        shapes = saved.thinned if len(edges) >= SIMPLIFY_FROM else saved.walked
     if ways:
         number, classes = codes(edges["class"])
         for k, name in enumerate([*classes, ""]):

@@ -92,7 +92,8 @@ def _ordered(edges: pa.Table, shapes: NDArray[Any]) -> tuple[NDArray[np.intp], l
     """Rows of the edges in the order of the page, the classes, and how many edges each has."""
     number, classes = blocks.codes(edges["class"])
     number, classes = np.where(number < 0, len(classes), number), [*classes, ""]
-    first = shapely.get_coordinates(shapely.get_point(shapes, 0))
+    points = shapely.get_num_points(shapes)
+    first = shapely.get_coordinates(shapes)[np.cumsum(points) - points]
     x, y = pack.mercator(first[:, 0], first[:, 1])
     along = np.empty(len(shapes), dtype=np.int64)
     along[pack.along_curve(x, y)] = np.arange(len(shapes))
@@ -122,12 +123,12 @@ def _ends(u: Ints, v: Ints) -> dict[str, bytes]:
 
 def graph(saved: blocks.Saved) -> str:
     """Pack the network of a run, with the links of its buildings (in the order of the page) and facilities (in that of their file)."""
-    wanted = ["edge", "u", "v", "way", "class", "name", "access", "length_m", "seconds_forward", "seconds_backward", "geometry"]
+    wanted = ["edge", "u", "v", "way", "class", "name", "access", "length_m", "seconds_forward", "seconds_backward"]
     there = pq.read_schema(saved.folder / "edges.parquet").names
     edges = blocks.read_table(saved.folder, "edges.parquet", [*wanted, *(name for name in ("midway", "raised") if name in there)])
-    shapes = blocks.geometries(edges)
-    order, classes, per_class = _ordered(edges, shapes)
-    edges, shapes = edges.take(pa.array(order)), shapes[order]
+    order, classes, per_class = _ordered(edges, saved.walked)
+    edges = edges.take(pa.array(order))
+    shapes = (saved.thinned if len(edges) >= SIMPLIFY_FROM else saved.walked)[order]
     new = np.empty(int(edges["edge"].to_numpy().max(initial=-1)) + 1, dtype=np.int64)
     new[edges["edge"].to_numpy()] = np.arange(len(edges))
     links = blocks.read_table(saved.folder, "links.parquet", ["kind", "id", "edge", "offset_m", "leg_m"], "flag")
@@ -172,8 +173,7 @@ def _lines(shapes: NDArray[Any], u: Ints, v: Ints, nodes: int, origin: tuple[int
 
     Everything here is whole numbers and single roundings, so that the page comes to the very same millimetres.
     """
-    drawn = shapely.simplify(shapes, 0.000_01, preserve_topology=False) if len(shapes) >= SIMPLIFY_FROM else shapes
-    coordinates, row = shapely.get_coordinates(drawn, return_index=True)
+    coordinates, row = shapely.get_coordinates(shapes, return_index=True)
     x, y = pack.mercator(coordinates[:, 0], coordinates[:, 1])
     x, y = x - origin[0], y - origin[1]
     points = np.bincount(row, minlength=len(shapes))

@@ -232,7 +232,10 @@ def lines(geometries: NDArray[Any], origin: tuple[int, int]) -> dict[str, bytes]
 
 def text(strings: list[str]) -> bytes:
     """Write strings one a line; line ends and NUL inside them become spaces, since they part the strings."""
-    return "\n".join(s.replace("\r", " ").replace("\n", " ").replace("\0", " ") for s in strings).encode("utf-8", "replace")
+    whole = "\n".join(strings)
+    if "\r" in whole or "\0" in whole or whole.count("\n") >= max(len(strings), 1):
+        whole = "\n".join(s.replace("\r", " ").replace("\n", " ").replace("\0", " ") for s in strings)
+    return whole.encode("utf-8", "replace")
 
 
 def _squeezed(data: bytes, level: int) -> bytes:
