@@ -72,7 +72,7 @@ ANSWER = """async () => {
 
 
 def resident(browser: Any) -> float:
-    """MB that the largest renderer holds."""
+    """MB that the largest renderer holds of its own; without the program, which all renderers share, and what is drawn on the screen."""
     pids = [
         each["id"]
         for each in browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
@@ -81,7 +81,7 @@ def resident(browser: Any) -> float:
     sizes = [0.0]
     for pid in pids:
         with contextlib.suppress(OSError):
-            found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+            found = re.search(r"RssAnon:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
             sizes.append(int(found[1]) / 1000 if found else 0.0)
     return max(sizes)
 
@@ -91,7 +91,7 @@ class Seen:
     """What a browser showed.
 
     Seconds until a page is drawn, and until another theme is painted; ms from click to repaint of a station, the first one and the median
-    of six more; MB of the renderer.
+    of six more; MB of the renderer's own.
     """
 
     ready: float
@@ -172,8 +172,8 @@ def main(words: list[str]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         runs = [drawn(int(n), folder) for n in words[1:]] if words[0] == "--drawn" else [Path(word).resolve() for word in words]
-        head = f"{'MB':>7} {'build s':>8} {'ready s':>8} {'theme s':>8} {'first ms':>9} {'click ms':>9} {'RSS MB':>7}"
-        print(f"{'run':20} {head} | {'folium MB':>9} {'drawn s':>8} {'RSS MB':>7}")
+        head = f"{'MB':>7} {'build s':>8} {'ready s':>8} {'theme s':>8} {'first ms':>9} {'click ms':>9} {'own MB':>7}"
+        print(f"{'run':20} {head} | {'folium MB':>9} {'drawn s':>8} {'own MB':>7}")
         for k, run in enumerate(runs):
             page = folder / f"{k}.html"
             seconds = built(run, page)

@@ -1,4 +1,5 @@
-// Reads what pack.py wrote: base64 → gzip → header and sections → typed arrays.
+// Reads what pack.py wrote: base64 → gzip → header and sections → typed arrays. A section is a window on its whole block: what stays is a
+// `slice` of it, so that the block need not.
 
 async function readBlock(name) {
   const slot = document.getElementById(`block-${name}`);

@@ -13,7 +13,7 @@ function readGraph({ header, sections }, model) {
   const [nodeX, nodeY] = [deltas(sections.node_x, nodes), deltas(sections.node_y, nodes)];
   graph.shapes = readLines(graph, nodeX, nodeY, sections);
   graph.layers = byClass(graph);
-  graph.flags = sections.flags;
+  graph.flags = sections.flags.slice();
   graph.streets = lines(sections.names);
   const gates = countVarints(sections.gate_node);
   graph.gates = { n: gates, node: varints(sections.gate_node, gates), id: deltas(sections.gate_id, gates, new Float64Array(gates)) };
@@ -194,7 +194,7 @@ function readLinks(graph, sections, buildings) {
   graph.goalLeg = legs(graph.goalMetres);
   graph.goalAt = varints(sections.goal_at, ties, new Int32Array(ties));
   graph.goalDoubt = doubtful("goal_doubt");
-  graph.visitors = sections.visitors;
+  graph.visitors = sections.visitors.slice();
 }
 
 // A share of an edge's time; no share costs nothing even where one may not walk.

@@ -27,7 +27,7 @@ function readModel({ header, sections }, standard) {
     confidence: limit.confidence,
     note: limit.note,
     minutes: planes(sections[`minutes_${limit.service}`], n),
-    state: sections[`state_${limit.service}`],
+    state: sections[`state_${limit.service}`].slice(),
     reasons: header.reasons[limit.service],
   }));
   return {
@@ -35,7 +35,7 @@ function readModel({ header, sections }, standard) {
     origin: header.origin,
     world: header.world,
     shapes: readShapes(sections, "", n),
-    flags: sections.flags,
+    flags: sections.flags.slice(),
     households: varints(sections.households, n),
     services,
     facilities: null,
@@ -230,7 +230,7 @@ function readBefore({ header, sections }, model) {
   if (!header.n) return;
   for (const service of model.services) {
     if (!sections[`state_${service.key}`]) continue;
-    service.other = sections[`state_${service.key}`];
+    service.other = sections[`state_${service.key}`].slice();
     service.otherMinutes = planes(sections[`minutes_${service.key}`], header.n);
   }
 }
@@ -262,7 +262,7 @@ function readDetails({ header, sections }, model) {
 }
 
 function readIds(sections, n) {
-  const kind = sections.id_kind;
+  const kind = sections.id_kind.slice();
   const numbered = countVarints(sections.id_number);
   const numbers = deltas(sections.id_number, numbered, new Float64Array(numbered));
   const own = lines(sections.id_own);
@@ -310,5 +310,5 @@ const listed = (details, column, i) => details.lists[column][details.columns[col
 
 function readFacilities({ header, sections }) {
   const n = header.n;
-  return { n, service: sections.service, x: deltas(sections.x, n), y: deltas(sections.y, n), ...readIds(sections, n), ...readNames(sections) };
+  return { n, service: sections.service.slice(), x: deltas(sections.x, n), y: deltas(sections.y, n), ...readIds(sections, n), ...readNames(sections) };
 }
