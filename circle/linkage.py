@@ -332,8 +332,9 @@ def _node(edges: Ints, offset: Floats, network: Network) -> Ints:
 
 
 def _from_street(edges: Ints, offset: Floats, network: Network) -> tuple[Ints, Floats]:
-    """Ties to the very end of a private way, where a street meets it, become ties to that street: one need not walk the private way to be
-    there, and a tie to it would make it a through-way for all who come to the facility.
+    """Ties to the end of a private way, where a street meets it, become ties to that street.
+
+    One need not walk the private way to be there, and a tie to it would make it a through-way for all who come to the facility.
     """
     node = _node(edges, offset, network)
     private = np.flatnonzero((node >= 0) & (network.edges["access"] != "public").to_numpy()[edges])
