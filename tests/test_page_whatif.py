@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from town import Town
 
 import circle
 from circle import scenario, sources
@@ -118,15 +119,35 @@ def test_what_is_painted_again_after_a_station_is_all_that_looks_otherwise(visit
     buildings = gpd.read_parquet(kuangshan / "buildings.parquet")
     lon, lat = station(buildings, "clinic")
     tab = visits.open(kuangshan / "map.html", f"#17/{lat}/{lon}" if close else "")
+    tab.check("#theme-clinic", force=True)
     before = tab.evaluate(PICTURE)
     tab.evaluate("([lat, lon, keys]) => circle.addStation(lat, lon, keys)", [lat, lon, ["clinic"]])
     after = tab.evaluate(PICTURE)
-    for theme in ("furthest", "gaps"):  # another theme paints everything anew
+    for theme in ("furthest", "clinic"):  # another theme paints everything anew
         tab.check(f"#theme-{theme}", force=True)
     assert tab.evaluate(PICTURE) == after
     assert after != before
     tab.evaluate("() => circle.undo()")
     assert tab.evaluate(PICTURE) == before
+
+
+def test_nobody_comes_to_a_station_through_the_yard_of_others(
+    visits: browser.Visits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The station stands where a private lane meets its street; who lives on the other street walks round, 6 + 140 + 40 + 180 + 6 m."""
+    town = Town()
+    town.street((-200, 0), (20, 0), (200, 0), (200, 40))
+    town.street((200, 40), (20, 40), (-200, 40))
+    town.street((20, 0), (20, 40), access="private")
+    town.offer("clinic", -190, 46)
+    home = town.house(60, -6)
+    source = town.write(tmp_path / "lane.osm")
+    (lon,), (lat,) = (np.round(each, 6) for each in town.degrees(np.asarray([20.0]), np.asarray([46.0])))
+    true = with_station(source, lon, lat, ("clinic",), monkeypatch)
+    assert true["minutes_clinic"][home] == pytest.approx((6 + 140 + 40 + 180 + 6) / 1.2 / 60, abs=0.01)
+    tab = visits.open(published(source, tmp_path) / "map.html")
+    tab.evaluate("([lat, lon, keys]) => circle.addStation(lat, lon, keys)", [lat, lon, ["clinic"]])
+    agree(shown(tab, "clinic"), true, "clinic")
 
 
 def test_a_station_in_a_city(visits: browser.Visits, test_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
