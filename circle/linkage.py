@@ -282,7 +282,6 @@ def _within(
     offset = offsets(hit, end, network)
     if every:
         box, hit, leg, start, offset = _stretches(shapes, rows, lines, (box, hit, leg, start, offset), network)
-        hit, offset = _from_street(hit, offset, network)
     node = _node(hit, offset, network)
     # Where a private way leaves a street, a building stands on both, and its people may take either: two ties that count as one of those
     # kept. What all may come to is tied to the street alone there, else it would let strangers through the yard of its neighbours.
@@ -329,27 +328,6 @@ def _node(edges: Ints, offset: Floats, network: Network) -> Ints:
     length = network.edges["length_m"].to_numpy()[edges]
     u, v = network.edges["u_index"].to_numpy()[edges], network.edges["v_index"].to_numpy()[edges]
     return np.where(offset <= 0, u, np.where(offset >= length, v, -1 - np.arange(len(edges))))
-
-
-def _from_street(edges: Ints, offset: Floats, network: Network) -> tuple[Ints, Floats]:
-    """Ties to the end of a private way, where a street meets it, become ties to that street.
-
-    One need not walk the private way to be there, and a tie to it would make it a through-way for all who come to the facility.
-    """
-    node = _node(edges, offset, network)
-    private = np.flatnonzero((node >= 0) & (network.edges["access"] != "public").to_numpy()[edges])
-    if not len(private):
-        return edges, offset
-    street = np.flatnonzero(_usable(network) & network.edges["midway"].to_numpy() & (network.edges["access"] == "public").to_numpy())
-    u, v = network.edges["u_index"].to_numpy()[street], network.edges["v_index"].to_numpy()[street]
-    length = network.edges["length_m"].to_numpy()[street]
-    met, first = np.unique(np.r_[u, v], return_index=True)
-    at, place = np.r_[np.zeros(len(street)), length][first], np.r_[street, street][first]
-    private = private[np.isin(node[private], met)]
-    row = np.searchsorted(met, node[private])
-    edges, offset = edges.copy(), offset.copy()
-    edges[private], offset[private] = place[row], at[row]
-    return edges, offset
 
 
 def _stretches(

@@ -283,12 +283,3 @@ def test_who_may_walk_a_driveway_says_nothing_of_the_street_that_it_leaves():
     home = town.house(-50, 4)
     town.offer("shop", 0, 6)
     assert town.measure("shop").seconds[home] == pytest.approx((4 + 50 + 6) / 1.2, abs=0.01)
-
-
-def test_a_private_lane_that_ends_at_a_bend_of_the_street_is_no_way_through_to_what_stands_there():
-    town = Town()
-    town.street((-100, 100), (0, 100), (0, 200), (200, 200), (200, 0), (0, 0))
-    town.street((0, 100), (0, 0), access="private")  # the street ends where the lane does
-    home = town.house(-50, 104)
-    town.offer("bus_stop", 5, -3)  # 3 m from the street, and 5.8 m from the end of the lane, which is no nearer way to it
-    assert town.measure("bus_stop").seconds[home] == pytest.approx((4 + 50 + 100 + 200 + 200 + 195 + 3) / 1.2, abs=0.01)

@@ -7,23 +7,19 @@ function tieSpot(place, px, py) {
   const [touch, widen, , hair] = graph.sight;
   const spot = { px, py, metreX: graph.scale[0][0] + graph.scale[0][1] * py, metreY: graph.scale[1][0] + graph.scale[1][1] * py };
   const hidden = hides(place, spot, touch, hair);
-  const found = nearestTies(graph, spot).map((tie) => fromStreet(graph, tie));
+  const found = fromStreet(graph, nearestTies(graph, spot));
   const clear = found.filter((tie) => !hidden(tie));
-  const seen = clear.length ? clear : found.length ? edgesIn(graph, spot, widen, (e) => !(graph.flags[e] & ISLAND)).map((tie) => fromStreet(graph, tie)).filter((tie) => !hidden(tie)) : [];
+  const seen = clear.length ? clear : found.length ? fromStreet(graph, edgesIn(graph, spot, widen, (e) => !(graph.flags[e] & ISLAND))).filter((tie) => !hidden(tie)) : [];
   const doubt = !seen.length;
   return (doubt ? found : seen).map((tie) => ({ ...tie, doubt, leg: Math.floor(tie.metres / graph.speed / graph.per + 0.5) }));
 }
 
-// A tie to the very end of a private way, where a street meets it, is one to that street: else strangers would come through the yard.
-function fromStreet(graph, tie) {
-  const { edge: e, share } = tie;
-  const node = share * graph.length[e] < 1 ? graph.u[e] : (1 - share) * graph.length[e] < 1 ? graph.v[e] : -1; // millimetres
-  if (node < 0 || !(graph.flags[e] & OWN)) return tie;
-  for (let k = graph.start[node]; k < graph.start[node + 1]; k++) {
-    const street = graph.incident[k];
-    if (!(graph.flags[street] & OWN) && mayStep(graph, street)) return { ...tie, edge: street, share: graph.u[street] === node ? 0 : 1 };
-  }
-  return tie;
+// What stands where a private way leaves a street is tied to the street alone: else strangers would come through the yard.
+function fromStreet(graph, ties) {
+  const at = ({ edge: e, share }) => (share * graph.length[e] < 1 ? graph.u[e] : (1 - share) * graph.length[e] < 1 ? graph.v[e] : -1); // millimetres
+  const corners = new Set(ties.filter(({ edge }) => !(graph.flags[edge] & OWN)).map(at));
+  corners.delete(-1);
+  return ties.filter((tie) => !(graph.flags[tie.edge] & OWN) || !corners.has(at(tie)));
 }
 
 // The ground close by; a bridge or another floor only where one stands right beside it; then wider circles; islands last.
