@@ -73,59 +73,99 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     standard = Standard.from_dict(state.record["standard"])
     asked = [limit.service for limit in standard.services]
     fitting, idle = without_services(scenario, asked)
-    plane = Plane.of_box(state.summary["extent"])
-    facilities, touched, gone, fresh = _facilities(state.tables["facilities"], fitting, _outlines(state.tables["buildings"], fitting))
-    with clock.stage("network"):
-        told, odd = dict(state.tables), Findings()
-        if fitting.changes_network:
-            changed, odd = edits.edited(state.tables, fitting, plane, state.record["walker"])
-            told, touched = {**told, **changed}, set(asked)
-        net = edits.Tables(told["nodes"], told["edges"], told["links"])
-    services = [limit for limit in standard.services if limit.service in touched]
-    with clock.stage("linkage"):
-        inside = {station.id: station.building for station in fitting.stations if station.building}
-        links = _links(net, facilities, (gone, fresh), (plane, inside), state.tables)
-    findings = Findings(list(odd.items))
+    after = _stand(state, fitting, standard, clock)
+    findings = Findings(list(after.odd.items))
     findings.extend("scenario.idle", idle)
-    tied = set(links.loc[(links["kind"] == "facility"), "id"].unique())
-    findings.extend("linkage.unlinked", [one for one in fresh if one not in tied], "a facility")
-    buildings = state.tables["buildings"]
-    if services:
-        with clock.stage("linkage"):
-            moved = _moved(state.tables["facilities"], facilities, fitting, {*gone, *fresh})
-            case, order = _case(state, net, links, facilities, plane, moved)
-        columns = judging.columns(case, services, findings, clock)
-        links = _looked(links, case, order)
-        made = {str(name): part[name] for part in columns for name in part}
-        base = buildings.drop(columns=["verdict", "gaps", *made])
-        buildings = judging.judged(base, columns, standard)
+    tied = set(after.links.loc[(after.links["kind"] == "facility"), "id"].unique())
+    findings.extend("linkage.unlinked", [one for one in after.fresh if one not in tied], "a facility")
+    buildings, links = state.tables["buildings"], after.links
+    if after.services:
+        buildings, links = _walked(state, after, fitting, standard, (findings, clock))
     worse = _worse(state.tables["buildings"], buildings, asked) if scenario.only_adds else []
     if scenario.opened:
-        worse = sorted(set(worse) - _otherwise(state.tables, net, links, asked))
+        worse = sorted(set(worse) - _otherwise(state.tables, after.net, links, asked))
     findings.extend("scenario.worse", worse)
     with clock.stage("gaps"):
-        zones = state.tables["zones"]
-        named = zones[zones["layer"] != "place"].drop_duplicates(["layer", "zone"]).astype({"layer": str}).reset_index(drop=True)
-        place = zones.loc[zones["layer"] == "place"].geometry.iloc[0]
-        zones = gaps.coverage(buildings, named[["layer", "zone", "name", "geometry"]], place, standard)
+        zones = _zones(state.tables["zones"], buildings, standard)
     with clock.stage("check"):
-        checked = _checked(referee.Tables(buildings, facilities, net.edges, links), services, state)
-    stale = {"network.island"} if fitting.changes_network else set()
-    stale |= {"network.enclosed"} if told.get("gates") is not state.tables.get("gates") else set()
-    table = _findings(state.tables["findings"], findings, (touched, gone, stale))
+        checked = _checked(referee.Tables(buildings, after.facilities, after.net.edges, links), after.services, state)
     tables = {
-        **told, "buildings": buildings, "facilities": facilities, "nodes": net.nodes, "edges": net.edges, "links": links,
-        "zones": zones, "findings": table,
+        **after.told, "buildings": buildings, "facilities": after.facilities, "nodes": after.net.nodes, "edges": after.net.edges,
+        "links": links, "zones": zones, "findings": _findings(state, findings, after),
     }  # fmt: skip
+    names = [limit.service for limit in after.services]
     record = {
         **copy.deepcopy(dict(state.record)),
-        "scenario": {**scenario.as_dict(), "recomputed": [limit.service for limit in services], "worse": len(worse)},
-        "counts": {"buildings": len(buildings), "facilities": len(facilities), "nodes": len(net.nodes), "edges": len(net.edges)},
+        "scenario": {**scenario.as_dict(), "recomputed": names, "worse": len(worse)},
+        "counts": {name: len(tables[name]) for name in ("buildings", "facilities", "nodes", "edges")},
         "check": {"sample": checked.sample, "worst_difference_s": checked.worst_difference_s},
         "seconds": clock.seconds,
     }
     _declared(tables, state.tables, asked)
     return State(tables, _summary(state.summary, tables, standard), record)
+
+
+@dataclass(frozen=True, slots=True)
+class _After:
+    """What stands after the edits, before anybody walks.
+
+    Attributes: `told` (tables as they are now), `net` and `facilities` of them, `links` with what is tied anew; `services` whose walks
+    may be others; ids of facilities that are `gone`, and of those that are `fresh`; `odd`, what was found while the ways were changed,
+    and `stale`, the codes of findings that it takes the place of.
+    """
+
+    plane: Plane
+    told: Mapping[str, Any]
+    net: edits.Tables
+    facilities: gpd.GeoDataFrame
+    links: pd.DataFrame
+    services: list[Limit]
+    touched: set[str]
+    gone: set[str]
+    fresh: list[str]
+    odd: Findings
+    stale: set[str]
+
+
+def _stand(state: State, scenario: Scenario, standard: Standard, clock: Clock) -> _After:
+    """Change facilities and ways, and tie what is new."""
+    plane = Plane.of_box(state.summary["extent"])
+    facilities, touched, gone, fresh = _facilities(state.tables["facilities"], scenario, _outlines(state.tables["buildings"], scenario))
+    with clock.stage("network"):
+        told, odd = dict(state.tables), Findings()
+        if scenario.changes_network:
+            changed, odd = edits.edited(state.tables, scenario, plane, state.record["walker"])
+            told, touched = {**told, **changed}, {limit.service for limit in standard.services}
+        net = edits.Tables(told["nodes"], told["edges"], told["links"])
+    with clock.stage("linkage"):
+        inside = {station.id: station.building for station in scenario.stations if station.building}
+        links = _links(net, facilities, (gone, fresh), (plane, inside), state.tables)
+    services = [limit for limit in standard.services if limit.service in touched]
+    stale = {"network.island"} if scenario.changes_network else set()
+    stale |= {"network.enclosed"} if told.get("gates") is not state.tables.get("gates") else set()
+    return _After(plane, told, net, facilities, links, services, touched, gone, fresh, odd, stale)
+
+
+def _walked(
+    state: State, after: _After, scenario: Scenario, standard: Standard, telling: tuple[Findings, Clock]
+) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    """Buildings as they are judged now, and links with what was seen of legs on the way."""
+    findings, clock = telling
+    with clock.stage("linkage"):
+        moved = _moved(state.tables["facilities"], after.facilities, scenario, {*after.gone, *after.fresh})
+        case, order = _case(state, after.net, after.links, after.facilities, after.plane, moved)
+    columns = judging.columns(case, after.services, findings, clock)
+    links = _looked(after.links, case, order)
+    made = {str(name) for part in columns for name in part}
+    base = state.tables["buildings"].drop(columns=["verdict", "gaps", *made])
+    return judging.judged(base, columns, standard), links
+
+
+def _zones(before: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame, standard: Standard) -> gpd.GeoDataFrame:
+    """The zones of the run, counted anew."""
+    named = before[before["layer"] != "place"].drop_duplicates(["layer", "zone"]).astype({"layer": str}).reset_index(drop=True)
+    place = before.loc[before["layer"] == "place"].geometry.iloc[0]
+    return gaps.coverage(buildings, named[["layer", "zone", "name", "geometry"]], place, standard)
 
 
 def _checked(tables: referee.Tables, services: list[Limit], state: State) -> referee.Check:
@@ -371,12 +411,13 @@ def _otherwise(tables: Mapping[str, Any], net: edits.Tables, after: pd.DataFrame
     return set(buildings["building"].astype(str)[rows])
 
 
-def _findings(before: pd.DataFrame, more: Findings, changed: tuple[set[str], set[str], set[str]]) -> pd.DataFrame:
-    """Findings after the edits: what was said of services and facilities that changed, and under codes that are told anew, is said anew."""
-    touched, gone, codes = changed
+def _findings(state: State, more: Findings, after: _After) -> pd.DataFrame:
+    """Findings after the edits: what was said of services and facilities that changed, and of ways that did, is said anew."""
+    before = state.tables["findings"]
     code, detail, identity = (before[name].astype(str) for name in ("code", "detail", "id"))
-    stale = (code == "sources.no_facility") & detail.isin(touched)
-    stale |= ((code == "linkage.unlinked") & identity.isin(gone)) | code.isin(codes)
+    stale = (code == "sources.no_facility") & detail.isin(after.touched)
+    stale |= (code == "linkage.unlinked") & identity.isin(after.gone)
+    stale |= code.isin(after.stale)
     kept = Findings()
     for row in before[~stale].itertuples(index=False):
         kept.add(str(row.code), str(row.id), str(row.detail))

@@ -18,7 +18,7 @@ import pytest
 from test_pack import open_block, unfold, unplanes, unvarints
 
 from circle.errors import OutputError, SchemaError, SourceError
-from circle.publish import blocks, page, skeleton
+from circle.publish import background, blocks, page, skeleton
 
 N = 300
 SERVICES = ("shop", "market", "bus_stop", "service_centre", "clinic")
@@ -149,18 +149,18 @@ def test_shares_are_those_of_the_summary(run: Path, html: str) -> None:
 
 def test_ways_are_left_out_by_name_when_there_are_too_many(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved = blocks.load(run)
-    header, _ = open_block(blocks.background(saved, ("footway",)))
+    header, _ = open_block(background.background(saved, ("footway",)))
     assert header["left_out"] == []
     assert "way:footway" in {layer["kind"] for layer in header["layers"]}
-    monkeypatch.setattr(blocks, "MOST_EDGES", 20)
-    header, _ = open_block(blocks.background(saved, ("footway",)))
+    monkeypatch.setattr(background, "MOST_EDGES", 20)
+    header, _ = open_block(background.background(saved, ("footway",)))
     assert header["left_out"] == ["footway"]
     assert {"way:residential", "water", "green", "railway", "barrier", "road"} <= {layer["kind"] for layer in header["layers"]}
 
 
 def test_lines_across_squares_go_first(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "MOST_EDGES", 0)
-    monkeypatch.setattr(blocks, "SQUARE_EDGES", 4)
+    monkeypatch.setattr(background, "MOST_EDGES", 0)
+    monkeypatch.setattr(background, "SQUARE_EDGES", 4)
 
     def with_square(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         # the first five edges are one square, the next four a street of the same class
@@ -169,7 +169,7 @@ def test_lines_across_squares_go_first(copy: Path, monkeypatch: pytest.MonkeyPat
         return table.assign(**{"class": np.where(first, "pedestrian", "residential"), "way": way})
 
     change_table(copy, with_square, "edges.parquet")
-    header, _ = open_block(blocks.background(blocks.load(copy), ()))
+    header, _ = open_block(background.background(blocks.load(copy), ()))
     assert header["left_out"] == ["square"]
     assert {layer["kind"]: layer["n"] for layer in header["layers"]}["way:pedestrian"] == 4
 
@@ -277,7 +277,7 @@ def test_every_word_of_the_page_is_there_in_both_languages_and_used() -> None:
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no such folder"):
         page.html(tmp_path / "nowhere")
-    with pytest.raises(SourceError, match=r"run\.json: not there"):
+    with pytest.raises(SourceError, match=r"holds no run\.json"):
         page.html(tmp_path)
 
 
@@ -287,7 +287,7 @@ def test_a_missing_or_broken_file_is_named(copy: Path, name: str) -> None:
     with pytest.raises(SourceError, match=name):
         page.html(copy)
     (copy / name).unlink()
-    with pytest.raises(SourceError, match=f"{name}: not there"):
+    with pytest.raises(SourceError, match=f"holds no {name}"):
         page.html(copy)
 
 

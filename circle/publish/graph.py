@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
 
-from circle.publish import blocks, pack
+from circle.publish import blocks, pack, reading
 
 RULE = (
     "Seconds of edges are whole multiples of unit_s, legs and offsets of unit_m, points of the world's units; a leg costs leg / speed. "
@@ -90,7 +90,7 @@ def _scale(y: Ints, origin_y: int) -> list[list[float]]:
 
 def _ordered(edges: pa.Table, shapes: NDArray[Any]) -> tuple[NDArray[np.intp], list[str], Ints]:
     """Rows of the edges in the order of the page, the classes, and how many edges each has."""
-    number, classes = blocks.codes(edges["class"])
+    number, classes = reading.codes(edges["class"])
     number, classes = np.where(number < 0, len(classes), number), [*classes, ""]
     points = shapely.get_num_points(shapes)
     first = shapely.get_coordinates(shapes)[np.cumsum(points) - points]
@@ -125,19 +125,19 @@ def graph(saved: blocks.Saved) -> str:
     """Pack the network of a run, with the links of its buildings (in the order of the page) and facilities (in that of their file)."""
     wanted = ["edge", "u", "v", "way", "class", "name", "access", "length_m", "seconds_forward", "seconds_backward"]
     there = pq.read_schema(saved.folder / "edges.parquet").names
-    edges = blocks.read_table(saved.folder, "edges.parquet", [*wanted, *(name for name in ("midway", "raised") if name in there)])
+    edges = reading.read_table(saved.folder, "edges.parquet", [*wanted, *(name for name in ("midway", "raised") if name in there)])
     order, classes, per_class = _ordered(edges, saved.walked)
     edges = edges.take(pa.array(order))
     shapes = (saved.thinned if len(edges) >= SIMPLIFY_FROM else saved.walked)[order]
     new = np.empty(int(edges["edge"].to_numpy().max(initial=-1)) + 1, dtype=np.int64)
     new[edges["edge"].to_numpy()] = np.arange(len(edges))
-    links = blocks.read_table(saved.folder, "links.parquet", ["kind", "id", "edge", "offset_m", "leg_m"], "flag")
+    links = reading.read_table(saved.folder, "links.parquet", ["kind", "id", "edge", "offset_m", "leg_m"], "flag")
     unit_s, unit_m = next((s, m) for most, s, m in UNITS if len(links) <= most)
 
     u, v, ids = _numbered(edges["u"].to_numpy(), edges["v"].to_numpy())
     lines, millimetres, scale = _lines(shapes, u, v, len(ids), saved.origin)
     times, pace = _times(edges, millimetres, per_class, unit_s, float(saved.run["walker"]["speed_m_per_s"]))
-    street, streets = blocks.codes(edges["name"])
+    street, streets = reading.codes(edges["name"])
     tenths = np.maximum(millimetres // round(unit_m * 1000), 1)
     sections = _ends(u, v) | lines | times
     sections["flags"] = (
@@ -213,7 +213,7 @@ def _lengths(edges: pa.Table) -> Floats:
 def _flags(edges: pa.Table, *, layered: bool) -> Ints:
     """Who walks an edge, and which way; without layers everybody walks everywhere."""
     forward, backward = (np.isfinite(edges[f"seconds_{way}"].to_numpy()) for way in ("forward", "backward"))
-    number, words = blocks.codes(edges["access"])
+    number, words = reading.codes(edges["access"])
     own = np.array([layered and word not in ("", PUBLIC) for word in [*words, ""]])[number]
     gate = np.asarray(pc.fill_null(pc.equal(pc.cast(edges["class"], pa.string()), GATE), False))  # noqa: FBT003 - pyarrow's own signature
     raised = _said(edges, "raised") * RAISED + (gate | (("midway" in edges.column_names) & ~_said(edges, "midway"))) * ENDS_ONLY
@@ -245,7 +245,7 @@ def _gates(saved: blocks.Saved, ids: Ints, edges: pa.Table, ends: tuple[Ints, In
     ids = ids.copy()
     first = passed[np.unique((-SIDE_BASE - ids[passed]) // SIDES, return_index=True)[1]]
     ids[first] = (-SIDE_BASE - ids[first]) // SIDES
-    said = pc.cast(blocks.read_table(saved.folder, "gates.parquet", ["gate"])["gate"], pa.string()).to_pylist()
+    said = pc.cast(reading.read_table(saved.folder, "gates.parquet", ["gate"])["gate"], pa.string()).to_pylist()
     numbers = np.array(sorted({int(gate[5:]) for gate in said if gate.startswith("node/") and gate[5:].isdigit()}), dtype=np.int64)
     order = np.argsort(ids, kind="stable")
     at = np.minimum(np.searchsorted(ids, numbers, sorter=order), len(ids) - 1) if len(ids) else np.zeros(0, dtype=np.int64)
@@ -264,7 +264,7 @@ def _visitors(saved: blocks.Saved) -> bytes:
 
 def _islands(saved: blocks.Saved, edges: pa.Table) -> NDArray[np.bool_]:
     """Which edges lie on an island: points are tied to those only where nothing else is within reach."""
-    nodes = blocks.read_table(saved.folder, "nodes.parquet", ["node", "component"])
+    nodes = reading.read_table(saved.folder, "nodes.parquet", ["node", "component"])
     ids, component = nodes["node"].to_numpy(), nodes["component"].to_numpy()
     order = np.argsort(ids, kind="stable")
     mine = component[order[np.searchsorted(ids, edges["u"].to_numpy(), sorter=order)]]

@@ -5,7 +5,7 @@ Never: computes minutes or shares, asks the network, or hands a text from data t
 travels as base64 and becomes text in the browser by `textContent`.
 
 The page holds Leaflet's own files (from the package XStatic-Leaflet), the scripts and styles in `assets/`, the wording in `texts.toml`, and
-five blocks (`blocks.py`). Nothing in it depends on when or where it was built: the same run gives the same bytes.
+blocks (`blocks.py`, `background.py`, `graph.py`). Nothing in it depends on when or where it was built: the same run gives the same bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from xstatic.pkg import leaflet
 
 from circle.errors import OutputError
-from circle.publish import blocks, graph, pack, skeleton
+from circle.publish import background, blocks, graph, pack, skeleton
 from circle.publish.basemap import Basemap
 from circle.publish.made import Made
 
@@ -135,8 +135,8 @@ def html(run_folder: Path, before: Path | None = None, basemap: Basemap | None =
         "buildings": blocks.buildings(saved),
         "details": blocks.details(saved, legs=not walkable),
         "facilities": blocks.facilities(saved),
-        "background": blocks.background(saved, LESSER_WAYS, ways=not walkable),
-        "zones": blocks.zones(saved),
+        "background": background.background(saved, LESSER_WAYS, ways=not walkable),
+        "zones": background.zones(saved),
         "before": blocks.before(saved, other),
         "graph": graph.graph(saved) if walkable else pack.block({}),
     }

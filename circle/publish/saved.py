@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from circle import schema
 from circle.errors import OutputError, SourceError
+from circle.publish import reading
 from circle.publish.wording import both, clean, head
 from circle.standards import Standard
 
@@ -89,7 +89,7 @@ class Saved:
         try:
             return list(pq.read_schema(path).names)
         except (OSError, ValueError) as error:
-            raise _damaged(path, error) from error
+            raise reading.damaged(path, error) from error
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Read a saved table without its geometry, whole or the named columns of it that exist.
@@ -103,7 +103,7 @@ class Saved:
         try:
             return pd.read_parquet(path, columns=kept)
         except (OSError, ValueError) as error:
-            raise _damaged(path, error) from error
+            raise reading.damaged(path, error) from error
 
     def map(self, name: str) -> gpd.GeoDataFrame:
         """Read a saved table with its geometry in WGS 84.
@@ -116,7 +116,7 @@ class Saved:
         try:
             return gpd.read_parquet(path)
         except (OSError, ValueError) as error:
-            raise _damaged(path, error) from error
+            raise reading.damaged(path, error) from error
 
     def zone_layers(self) -> list[str]:
         """Zone layers that have a column in the buildings, in the order of the columns."""
@@ -142,7 +142,7 @@ class Saved:
     def _path(self, name: str) -> Path:
         path = self.folder / f"{name}.parquet"
         if not path.is_file():
-            raise _unfinished(path)
+            raise reading.unfinished(path)
         return path
 
 
@@ -156,30 +156,10 @@ def open_run(folder: Path) -> Saved:
     """
     if not folder.is_dir():
         raise SourceError(f"{folder}: no such folder; name the folder that `circle run` wrote")
-    record, summary = _json(folder / "run.json"), _json(folder / "summary.json")
+    record, summary = reading.record(folder, "run.json"), reading.record(folder, "summary.json")
     if not isinstance(record.get("standard"), dict):
         raise SourceError(f"{folder / 'run.json'}: names no standard, so it is not the record of a run; run `circle run` again")
     return Saved(folder, record, summary, Standard.from_dict(record["standard"]))
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise _unfinished(path) from error
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: cannot be read ({error}); run `circle run` again") from error
-    if not isinstance(read, dict):
-        raise SourceError(f"{path}: holds no table of keys, so it is not the record of a run; run `circle run` again")
-    return read
-
-
-def _unfinished(path: Path) -> SourceError:
-    return SourceError(f"{path.parent}: holds no {path.name}, so it is not a finished run; name the folder that `circle run` wrote")
-
-
-def _damaged(path: Path, error: Exception) -> SourceError:
-    return SourceError(f"{path}: not a readable table ({error}); run `circle run` again")
 
 
 def texts(column: pd.Series[Any]) -> Texts:
