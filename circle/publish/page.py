@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import os
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -130,20 +131,35 @@ def html(run_folder: Path, before: Path | None = None, basemap: Basemap | None =
     leaflet_script, leaflet_style = leaflet_files()
     script, style, body = own()
     walkable = graph.available(saved)
-    packed = {
-        "meta": pack.block(plain(shown(saved, other, basemap))),
-        "buildings": blocks.buildings(saved),
-        "details": blocks.details(saved, legs=not walkable),
-        "facilities": blocks.facilities(saved),
-        "background": background.background(saved, LESSER_WAYS, ways=not walkable),
-        "zones": background.zones(saved),
-        "before": blocks.before(saved, other),
-        "graph": graph.graph(saved) if walkable else pack.block({}),
-    }
+    packed = {"meta": pack.block(plain(shown(saved, other, basemap))), **_blocks(saved, other, walkable=walkable)}
     scripts, styles = (leaflet_script, script), (leaflet_style, style)
     parts = skeleton.Parts(scripts=scripts, styles=styles, body=body, blocks=packed, made=Made.of(saved.run))
     parts = parts if basemap is None else replace(parts, hosts=(basemap.host,))
     return skeleton.render(parts, centre(saved))
+
+
+def _blocks(saved: blocks.Saved, other: blocks.Saved | None, *, walkable: bool) -> dict[str, str]:
+    """Pack what the page draws: the ground beside the buildings, since deflating and geometry let go of the interpreter."""
+    _ = saved.origin, saved.order  # asked for by both, found once
+
+    def ground() -> dict[str, str]:
+        return {
+            "background": background.background(saved, LESSER_WAYS, ways=not walkable),
+            "zones": background.zones(saved),
+            "graph": graph.graph(saved) if walkable else pack.block({}),
+        }
+
+    with ThreadPoolExecutor(1) as beside:
+        waiting = beside.submit(ground)
+        packed = {
+            "buildings": blocks.buildings(saved),
+            "details": blocks.details(saved, legs=not walkable),
+            "facilities": blocks.facilities(saved),
+            "before": blocks.before(saved, other),
+        }
+        behind = waiting.result()
+    order = ("buildings", "details", "facilities", "background", "zones", "before", "graph")
+    return {name: {**packed, **behind}[name] for name in order}
 
 
 def build(run_folder: Path, out: Path | None = None, before: Path | None = None, basemap: Basemap | None = None) -> Path:
