@@ -60,9 +60,10 @@ def part(ways: pd.DataFrame, vertices: pd.DataFrame, elevators: np.ndarray) -> t
     shaft = (ways["stop"] == "elevator").to_numpy()
     owner = np.repeat(np.arange(len(ways)), ways["count"].to_numpy())
     node = vertices["node"].to_numpy()
-    silent = np.unique(node[~(said | shaft)[owner]])
-    doubtful = np.setdiff1d(np.setdiff1d(np.unique(node[(said & ~shaft)[owner]]), silent, assume_unique=True), elevators)
-    rows = np.flatnonzero(np.isin(node, doubtful) & ~shaft[owner])
+    told = np.unique(node[(said & ~shaft)[owner]])  # few: what is said of all others is never looked at
+    met = np.flatnonzero(pd.Series(node).isin(told).to_numpy())
+    doubtful = np.setdiff1d(np.setdiff1d(told, node[met[~(said | shaft)[owner[met]]]]), elevators)
+    rows = met[np.isin(node[met], doubtful) & ~shaft[owner[met]]]
     text = ways["level"].astype(str).to_numpy()
     at: dict[int, dict[str, list[int]]] = {}
     for row in rows.tolist():

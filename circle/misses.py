@@ -17,7 +17,8 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from circle import patches, rules
+from circle import crossings, patches, rules
+from circle.chunks import side_by_side
 from circle.edges import passable
 from circle.projection import Plane
 
@@ -57,13 +58,14 @@ def find(
     units = plane.units_per_metre(y)
     open_ = np.flatnonzero(passable(edges))
     reach = rule["across_m"] * units
-    end, hit = shapely.STRtree(lines[open_]).query(shapely.box(x - reach, y - reach, x + reach, y + reach))
+    tree = shapely.STRtree(lines[open_])
+    end, hit = tree.query(shapely.box(x - reach, y - reach, x + reach, y + reach))
     hit = open_[hit]
     other = hit != mine[end]
     raised = edges["raised"].to_numpy()
     other &= raised[hit] == raised[mine[end]]  # a bridge overhead is not near
     end, hit = end[other], hit[other]
-    gaps = shapely.shortest_line(points[end], lines[hit])
+    gaps = side_by_side(shapely.shortest_line, points[end], lines[hit])
     gap = shapely.length(gaps) / units[end]
     near = gap <= rule["across_m"]
     end, hit, gaps, gap = end[near], hit[near], gaps[near], gap[near]
@@ -76,7 +78,7 @@ def find(
     kept = stands | ((between == -1) & (gap <= rule["open_m"]))
     end, hit, gaps, gap, between = end[kept], hit[kept], gaps[kept], gap[kept], between[kept]
     there = shapely.line_locate_point(lines[hit], shapely.points(shapely.get_coordinates(gaps)[1::2]), normalized=True)
-    around = _around(nodes, edges, lines, plane, (loose[end], hit, there))
+    around = _around(nodes, edges, plane, (open_, tree), (loose[end], hit, there))
     far = np.flatnonzero(around >= np.maximum(rule["around_m"], rule["around_times"] * gap))
     far = far[np.lexsort((hit[far], gap[far], end[far]))]
     far = far[np.r_[True, end[far][1:] != end[far][:-1]]] if len(far) else far
@@ -115,7 +117,9 @@ def _between(points: Shapes, gaps: Shapes, units: Floats, walls: Shapes | None, 
     for number, shapes in ((1, buildings), (0, walls)):
         if shapes is None or not len(shapes) or not len(gaps):
             continue
-        gap, shape = shapely.STRtree(shapes).query(gaps, predicate="intersects")
+        shape, gap = shapely.STRtree(gaps).query(shapes)  # gaps are few, houses are many
+        meet = crossings.meet(gaps[gap], shapes[shape])
+        gap, shape = gap[meet], shape[meet]
         near = shapely.distance(points[gap], shapes[shape]) <= at[gap]
         crossed = np.zeros(len(gaps), dtype=bool)
         crossed[gap] = True
@@ -124,20 +128,25 @@ def _between(points: Shapes, gaps: Shapes, units: Floats, walls: Shapes | None, 
     return out
 
 
-def _around(nodes: pd.DataFrame, edges: pd.DataFrame, lines: Shapes, plane: Plane, pairs: tuple[Ints, Ints, Floats]) -> Floats:
-    """Metres to walk from each loose end to a place on another edge (a share of its line); `inf` beyond what is looked for."""
+def _around(
+    nodes: pd.DataFrame, edges: pd.DataFrame, plane: Plane, ways: tuple[Ints, shapely.STRtree], pairs: tuple[Ints, Ints, Floats]
+) -> Floats:
+    """Metres to walk from each loose end to a place on another edge (a share of its line); `inf` beyond what is looked for.
+
+    `ways`: the edges that can be walked, and the tree of their lines.
+    """
     node, hit, share = pairs
     if not len(node):
         return np.empty(0)
     rule = rules.settings("near_misses")
     u, v, length = (edges[name].to_numpy() for name in ("u_index", "v_index", "length_m"))
-    cost = np.where(passable(edges), length, np.inf)
+    open_, tree = ways
     starts, patch = np.unique(node, return_inverse=True)
     x, y = plane.forward(nodes["lon"].to_numpy()[starts], nodes["lat"].to_numpy()[starts])
     margin = rule["look_m"] * plane.units_per_metre(y)
     boxes = shapely.box(x - margin, y - margin, x + margin, y + margin)
     asked = (np.r_[patch, patch], np.r_[u[hit], v[hit]])
-    found = patches.distances((u, v, cost), shapely.STRtree(lines), boxes, starts, asked, limit=2 * rule["look_m"])
+    found = patches.distances((u[open_], v[open_], length[open_]), tree, boxes, starts, asked, limit=2 * rule["look_m"])
     half = len(node)
     return np.asarray(np.minimum(found[:half] + share * length[hit], found[half:] + (1 - share) * length[hit]))
 

@@ -282,7 +282,7 @@ def _twins(ref: Ints, lon: Floats, lat: Floats, findings: Findings) -> None:
     several = ordered[1:][ordered[1:] == ordered[:-1]]
     if not len(several):
         return
-    rows = np.flatnonzero(np.isin(spot, several) & ~passages.is_side(ref))
+    rows = np.flatnonzero(pd.Series(spot).isin(several).to_numpy() & ~passages.is_side(ref))
     rows = rows[np.argsort(spot[rows], kind="stable")]
     for one, other in pairwise(rows.tolist()):
         if spot[one] == spot[other]:

@@ -18,6 +18,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from circle import rules
+from circle.crossings import Pieces
 from circle.edges import osm_id, passable
 from circle.errors import Findings
 from circle.projection import Plane
@@ -59,7 +60,10 @@ def gate_nodes(gates: gpd.GeoDataFrame) -> NDArray[np.int64]:
 def gate_names(nodes: NDArray[np.int64], gates: gpd.GeoDataFrame) -> pd.Series:
     """Id of the gate that each node is, or is a side of; empty where it is none."""
     own = own_node(nodes)
-    return pd.Series(np.where(np.isin(own, gate_nodes(gates)), np.char.add("node/", own.astype(str)), ""), dtype="str")
+    names = np.full(len(own), "", dtype=object)
+    rows = np.flatnonzero(pd.Series(own).isin(gate_nodes(gates)).to_numpy())
+    names[rows] = [f"node/{node}" for node in own[rows].tolist()]
+    return pd.Series(names, dtype="str")
 
 
 def split(
@@ -73,7 +77,7 @@ def split(
     shut = gates[gates["passage"] != "all"]
     number = gate_nodes(shut)
     node = vertices["node"].to_numpy()
-    rows = np.flatnonzero(np.isin(node, number))
+    rows = np.flatnonzero(pd.Series(node).isin(number).to_numpy())
     if not len(rows):
         return ways, vertices
     count = ways["count"].to_numpy()
@@ -154,7 +158,7 @@ def _cut(
     points = points.assign(node=node)
     if not joints:
         return pieces.reset_index(drop=True), points
-    where = {int(n): row for row, n in enumerate(node.tolist()) if n <= -COPIES // 2}
+    where = {int(node[row]): int(row) for row in np.flatnonzero(is_side(node))}
     links = [(way, sides[0], other, name) for way, sides, name in joints for other in sides[1:]]
     rows = [row for _, one, other, _ in links for row in (where[one], where[other])]
     inner = ways.iloc[[way for way, *_ in links]].assign(count=2, forward=True, backward=True, square=False)
@@ -215,7 +219,7 @@ def _said(access: NDArray[np.object_]) -> pd.Categorical:
 def through_walls(
     lines: NDArray[np.object_], ways: NDArray[np.int64], barriers: gpd.GeoDataFrame, walls: NDArray[np.object_]
 ) -> pd.DataFrame:
-    """Ways on the ground that lead through a wall: `way`, `barrier`, `x`, `y` on the plane.
+    """Ways on the ground that lead through a wall: `way`, `barrier`, each pair once.
 
     Parameters
     ----------
@@ -225,14 +229,8 @@ def through_walls(
         Rows of `barriers` that enclose, and their lines on the plane.
     """
     parts, owner = shapely.get_parts(walls, return_index=True)
-    if not len(parts) or not len(lines):
-        return pd.DataFrame({"way": [], "barrier": [], "x": [], "y": []})
-    line, part = shapely.STRtree(parts).query(lines, predicate="crosses")
-    spot = (
-        shapely.get_coordinates(shapely.point_on_surface(shapely.intersection(lines[line], parts[part]))) if len(line) else np.empty((0, 2))
-    )
-    names = barriers["barrier"].to_numpy()[owner[part]]
-    return pd.DataFrame({"way": ways[line], "barrier": names, "x": spot[:, 0], "y": spot[:, 1]})
+    line, part = Pieces(parts).crossing(lines)
+    return pd.DataFrame({"way": ways[line], "barrier": barriers["barrier"].to_numpy()[owner[part]]}).drop_duplicates()
 
 
 def settled(
@@ -250,8 +248,9 @@ def gated(lines: NDArray[np.object_], walls: Enclosure, plane: Plane) -> Bools:
     out = np.zeros(len(lines), dtype=bool)
     if theirs:
         shapes = plane.project(walls.compounds.geometry.to_numpy()[walls.compounds["compound"].isin(theirs).to_numpy()])
-        middle = shapely.line_interpolate_point(lines, 0.5, normalized=True)
-        out[shapely.STRtree(middle).query(shapes, predicate="contains")[1]] = True
+        near = np.unique(shapely.STRtree(shapes).query(lines)[0])
+        middle = shapely.line_interpolate_point(lines[near], 0.5, normalized=True)
+        out[near[shapely.STRtree(middle).query(shapes, predicate="contains")[1]]] = True
     return out
 
 
@@ -260,7 +259,7 @@ def tell_open_walls(lines: NDArray[np.object_], edges: pd.DataFrame, walls: Encl
     rows = np.flatnonzero(~edges["raised"].to_numpy(dtype=bool))
     closing = walls.barriers[walls.barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()]
     found = through_walls(lines[rows], edges["way"].to_numpy()[rows], closing, plane.project(closing.geometry.to_numpy()))
-    for way, barrier in found[["way", "barrier"]].drop_duplicates().itertuples(index=False):
+    for way, barrier in zip(found["way"].tolist(), found["barrier"].tolist(), strict=True):
         owner = osm_id(way)
         if owner != barrier:
             findings.add("network.open_wall", owner, f"leads through {barrier}")

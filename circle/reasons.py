@@ -24,8 +24,9 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from circle import access, rules, schema
+from circle import access, crossings, rules, schema
 from circle.chunks import side_by_side
+from circle.crossings import Pieces
 from circle.gaps import REASONS
 from circle.linkage import Links, offsets, ranks
 from circle.network import Network
@@ -136,7 +137,7 @@ class Openings:
         self._edges: shapely.STRtree | None = None
         self._houses: shapely.STRtree | None = None
         self._outlines = np.concatenate([outlines, lines[~opens]])
-        self._barriers = shapely.STRtree(self.lines)
+        self._barriers = Pieces(self.lines)
 
     def blame(self, told: pd.DataFrame, service: Service, homes: Homes, graph: access.Graph, speed_m_per_s: float) -> pd.DataFrame:
         """Verdicts with the reason `barrier` where it is one, and the column `barrier_S`: the id of what bars the way, or empty.
@@ -224,14 +225,12 @@ class Openings:
         if self._edges is None:
             self._edges = shapely.STRtree(network.lines)
         units = network.plane.units_per_metre(spots.y)
-        points = shapely.points(spots.x, spots.y)
+        places = np.column_stack([spots.x, spots.y])
         reach = self.widest[spots.barrier] * units
         around = self._edges.query(shapely.box(spots.x - reach, spots.y - reach, spots.x + reach, spots.y + reach))[1]
         begin, stop, of_edge = _segments(network.lines, np.unique(around))
-        near = shapely.STRtree(shapely.linestrings(np.stack([begin, stop], axis=1)) if len(begin) else [])
-        spot, segment = near.query(points, predicate="dwithin", distance=reach)
-        edge, place = of_edge[segment], np.column_stack([spots.x, spots.y])[spot]
-        end = _nearest(begin[segment], stop[segment], place)
+        spot, segment, end = crossings.within(places, begin, stop, reach)
+        edge, place = of_edge[segment], places[spot]
         dx, dy = (end - place).T
         side = (spots.along_x[spot] * dy - spots.along_y[spot] * dx) / units[spot]
         # a path that ends at the barrier, at a closed gate, lies on the side that it comes from
@@ -242,28 +241,34 @@ class Openings:
         come = np.where(np.abs(from_side[0]) > np.abs(from_side[1]), *from_side)
         side = np.where(np.abs(side) > ON_THE_LINE_M, side, come)
         away = np.hypot(dx, dy) / units[spot]
-        off = (np.abs(side) > ON_THE_LINE_M) & ~self._crossed(edge, spots.barrier[spot], points[spot], reach[spot])
+        off = (np.abs(side) > ON_THE_LINE_M) & ~self._crossed(edge, spots.barrier[spot], place, reach[spot])
         spot, edge, end, left, away = spot[off], edge[off], end[off], side[off] > 0, away[off]
-        order = np.lexsort((away, edge, left, spot))  # of one edge on one side the nearest point
-        order = order[ranks(((spot * 2 + left) * len(network.lines) + edge)[order]) == 0]
-        order = order[np.lexsort((edge[order], away[order], left[order], spot[order]))]
-        kept = order[ranks((spot * 2 + left)[order]) < int(rules.settings("passage")["keep"])]
+        at_side = spot * 2 + left
+        to_edge = at_side * len(network.lines) + edge
+        order = np.lexsort((away, to_edge))  # of one edge on one side the nearest point
+        order = order[ranks(to_edge[order]) == 0]
+        order = order[np.lexsort((edge[order], away[order], at_side[order]))]
+        kept = order[ranks(at_side[order]) < int(rules.settings("passage")["keep"])]
         ends = pd.DataFrame({"spot": spot[kept], "at": kept})
         pairs = ends[left[kept]].merge(ends[~left[kept]], on="spot")
         one, other = pairs["at_x"].to_numpy(dtype=np.intp), pairs["at_y"].to_numpy(dtype=np.intp)
         return self._pass(rows, spot, units, (edge, end), (one, other))
 
-    def _crossed(self, edge: Ints, barrier: Ints, points: Shapes, reach: Floats) -> Bools:
+    def _crossed(self, edge: Ints, barrier: Ints, place: Floats, reach: Floats) -> Bools:
         """Pairs of spot and edge where the edge itself crosses the barrier near the spot: there the barrier is open, or passed above."""
         out = np.zeros(len(edge), dtype=bool)
         once, which = np.unique(edge, return_inverse=True)
-        part, hit = self._barriers.query(self.network.lines[once], predicate="crosses")
+        number = len(self.ids)
+        asked = pd.unique(which * number + barrier)
+        part, hit = self._barriers.crossing(
+            self.network.lines[once], lambda shape, line: pd.Series(shape * number + self.owner[line]).isin(asked).to_numpy()
+        )
         crossing = pd.DataFrame({"which": part, "barrier": self.owner[hit], "hit": hit})
         both = pd.DataFrame({"which": which, "barrier": barrier, "row": np.arange(len(edge))}).merge(crossing, on=["which", "barrier"])
         row, hit = both["row"].to_numpy(dtype=np.intp), both["hit"].to_numpy(dtype=np.intp)
         if len(row):
             at = side_by_side(shapely.intersection, self.network.lines[edge[row]], self.lines[hit])
-            out[row[shapely.distance(points[row], at) <= reach[row]]] = True
+            out[row[shapely.distance(shapely.points(place[row]), at) <= reach[row]]] = True
         return out
 
     def _pass(self, rows: Ints, spot: Ints, units: Floats, ends: tuple[Ints, Floats], pairs: tuple[Ints, Ints]) -> Passages:
@@ -272,13 +277,17 @@ class Openings:
         one, other = pairs
         at = spot[one]
         width = np.hypot(*(end[one] - end[other]).T) / units[at]
+        narrow = np.flatnonzero(width <= self.widest[self.owner].max(initial=0.0))  # what is wider is wide for every barrier
+        one, other, at, width = one[narrow], other[narrow], at[narrow], width[narrow]
         lines = shapely.linestrings(np.stack([end[one], end[other]], axis=1)) if len(one) else np.empty(0, dtype=object)
         barrier = self._named(lines)
         fine = np.flatnonzero((barrier >= 0) & (width <= np.where(barrier >= 0, self.widest[barrier], 0.0)))
         if len(fine):
             if self._houses is None:
                 self._houses = shapely.STRtree(self._outlines)
-            fine = np.setdiff1d(fine, fine[self._houses.query(lines[fine], predicate="crosses")[0]])
+            line, house = self._houses.query(lines[fine])
+            through = side_by_side(shapely.crosses, lines[fine[line]], self._outlines[house])
+            fine = np.setdiff1d(fine, fine[line[through]])
         one, other, at, width, barrier = one[fine], other[fine], at[fine], width[fine], barrier[fine]
         here, there = np.r_[one, other], np.r_[other, one]
         order = np.lexsort((there, here, np.r_[at, at]))
@@ -288,7 +297,7 @@ class Openings:
     def _named(self, lines: Shapes) -> Ints:
         """The barrier that each passage is named after: of those that it crosses, the hardest to open; −1 where it crosses none."""
         out = np.full(len(lines), -1, dtype=np.intp)
-        passage, hit = self._barriers.query(lines, predicate="intersects")
+        passage, hit = self._barriers.touching(lines)
         owner = self.owner[hit]
         order = np.lexsort((owner, self.rank[owner], passage))
         first = order[ranks(passage[order]) == 0]
@@ -379,14 +388,6 @@ def _segments(lines: Shapes, edges: Ints) -> tuple[Floats, Floats, Ints]:
     points, index = shapely.get_coordinates(lines[edges], return_index=True)
     first = np.flatnonzero(index[1:] == index[:-1])
     return points[first], points[first + 1], edges[index[first]]
-
-
-def _nearest(begin: Floats, stop: Floats, place: Floats) -> Floats:
-    """The point of each straight piece that is nearest to each place."""
-    along = stop - begin
-    square = (along**2).sum(axis=1)
-    share = np.divide(((place - begin) * along).sum(axis=1), square, out=np.zeros(len(square)), where=square > 0)
-    return np.asarray(begin + np.clip(share, 0.0, 1.0)[:, None] * along)
 
 
 def _tie(edge: Ints, point: Floats, network: Network) -> Links:

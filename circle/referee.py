@@ -91,12 +91,15 @@ def _cluster(
     if inside.sum() > LARGEST_CUT:
         return 0, 0.0
     columns = ["edge", "u", "v", "length_m", "seconds_forward", "seconds_backward", "access"]
-    edges = pd.DataFrame({name: tables.edges[name].to_numpy()[inside] for name in columns})
+    cut = np.flatnonzero(inside)
+    edges = pd.DataFrame({name: tables.edges[name].take(cut).to_numpy() for name in columns})
     links = tables.links[inside[tables.links["edge"].to_numpy()]]
     mine = links[(links["kind"] == "building") & links["id"].isin(buildings["building"])]
     offered = tables.facilities.loc[tables.facilities["service"] == service]
     theirs = links[(links["kind"] == "facility") & links["id"].isin(offered["facility"])]
-    theirs = theirs.assign(visitors=theirs["id"].map(dict(zip(offered["facility"], offered["visitors"], strict=True))).astype(bool))
+    theirs = theirs.assign(
+        visitors=theirs["id"].astype(object).map(dict(zip(offered["facility"], offered["visitors"], strict=True))).astype(bool)
+    )
     tied = [part.assign(leg_s=seconds(part["leg_m"].to_numpy(), speed_m_per_s)).merge(edges, on="edge") for part in (mine, theirs)]
     found = shortest_seconds(to_networkx(edges), *tied)
     again = np.asarray([found.get(building, np.inf) for building in buildings["building"]])

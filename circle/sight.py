@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from circle import linkage, passages, rules
+from circle import crossings, linkage, passages, rules
 from circle.chunks import side_by_side
 from circle.linkage import FLAGS, Links
 from circle.network import Network
@@ -27,7 +27,6 @@ Bools = NDArray[np.bool_]
 Shapes = NDArray[np.object_]
 
 UNKNOWN, CLEAR, CROSSING, ALLOWED = 0, 1, 2, 3  # ALLOWED: it crosses, and there is nothing better
-PIECE = 8  # points of a barrier in one piece of the tree: long walls and rivers have wide boxes
 NOBODY = -1
 HAIR_M = 0.01  # a leg ends at its path, and a path on a wall can be reached from both sides
 
@@ -44,7 +43,7 @@ class Obstacles:
     """
 
     def __init__(self, barriers: Shapes, buildings: Shapes) -> None:
-        self.walls = shapely.STRtree(_pieces(barriers))
+        self.walls = shapely.STRtree(crossings.cut(barriers)[0])
         self.buildings = buildings
         self.houses = shapely.STRtree(buildings)
         self.boxes = shapely.bounds(buildings)
@@ -88,24 +87,6 @@ class Obstacles:
         loose = np.flatnonzero(own < 0)
         same[loose] = shapely.intersects(self.buildings[house[loose]], shapely.points(start[loose]))
         return same
-
-
-def _pieces(lines: Shapes) -> Shapes:
-    """Lines cut into pieces of few points."""
-    parts = shapely.get_parts(lines)
-    points, index = shapely.get_coordinates(parts, return_index=True)
-    if not len(points):
-        return np.empty(0, dtype=object)
-    a = np.flatnonzero(index[1:] == index[:-1])  # segments a → a + 1
-    first = np.r_[True, index[a][1:] != index[a][:-1]]
-    start = np.flatnonzero(first)
-    place = np.arange(len(a)) - np.repeat(start, np.diff(np.r_[start, len(a)]))
-    opens = first | (place % PIECE == 0)
-    piece = np.cumsum(opens) - 1
-    corners = np.concatenate([points[a], points[a[np.r_[opens[1:], True]] + 1]])
-    number = np.concatenate([piece, piece[np.r_[opens[1:], True]]])
-    order = np.argsort(number, kind="stable")
-    return np.asarray(shapely.linestrings(corners[order], indices=number[order]))
 
 
 @dataclass(slots=True)
