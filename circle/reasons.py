@@ -211,7 +211,7 @@ class Openings:
 
         own = np.unique(cells(x, y))
         beside = np.unique((own[:, None] + np.asarray([dx * across + dy for dx in (-1, 0, 1) for dy in (-1, 0, 1)])).ravel())
-        wanted = np.isin(cells(self.spots.x, self.spots.y), beside)
+        wanted = pd.Series(cells(self.spots.x, self.spots.y)).isin(beside).to_numpy()
         fresh = np.flatnonzero(wanted & ~self._tried)
         if len(fresh):
             self._found.append(self._try(fresh))
@@ -228,7 +228,7 @@ class Openings:
         places = np.column_stack([spots.x, spots.y])
         reach = self.widest[spots.barrier] * units
         around = self._edges.query(shapely.box(spots.x - reach, spots.y - reach, spots.x + reach, spots.y + reach))[1]
-        begin, stop, of_edge = _segments(network.lines, np.unique(around))
+        begin, stop, of_edge = _segments(network.lines, np.flatnonzero(np.bincount(around)))
         spot, segment, end = crossings.within(places, begin, stop, reach)
         edge, place = of_edge[segment], places[spot]
         dx, dy = (end - place).T
@@ -241,12 +241,13 @@ class Openings:
         come = np.where(np.abs(from_side[0]) > np.abs(from_side[1]), *from_side)
         side = np.where(np.abs(side) > ON_THE_LINE_M, side, come)
         away = np.hypot(dx, dy) / units[spot]
-        off = (np.abs(side) > ON_THE_LINE_M) & ~self._crossed(edge, spots.barrier[spot], place, reach[spot])
-        spot, edge, end, left, away = spot[off], edge[off], end[off], side[off] > 0, away[off]
+        off = np.flatnonzero(np.abs(side) > ON_THE_LINE_M)
+        left = side > 0
         at_side = spot * 2 + left
         to_edge = at_side * len(network.lines) + edge
-        order = np.lexsort((away, to_edge))  # of one edge on one side the nearest point
+        order = off[np.lexsort((away[off], to_edge[off]))]  # of one edge on one side the nearest point
         order = order[ranks(to_edge[order]) == 0]
+        order = order[~self._crossed(edge[order], spots.barrier[spot[order]], place[order], reach[spot[order]])]
         order = order[np.lexsort((edge[order], away[order], at_side[order]))]
         kept = order[ranks(at_side[order]) < int(rules.settings("passage")["keep"])]
         ends = pd.DataFrame({"spot": spot[kept], "at": kept})
@@ -257,7 +258,7 @@ class Openings:
     def _crossed(self, edge: Ints, barrier: Ints, place: Floats, reach: Floats) -> Bools:
         """Pairs of spot and edge where the edge itself crosses the barrier near the spot: there the barrier is open, or passed above."""
         out = np.zeros(len(edge), dtype=bool)
-        once, which = np.unique(edge, return_inverse=True)
+        which, once = pd.factorize(edge)
         number = len(self.ids)
         asked = pd.unique(which * number + barrier)
         part, hit = self._barriers.crossing(

@@ -97,9 +97,8 @@ def _cluster(
     mine = links[(links["kind"] == "building") & links["id"].isin(buildings["building"])]
     offered = tables.facilities.loc[tables.facilities["service"] == service]
     theirs = links[(links["kind"] == "facility") & links["id"].isin(offered["facility"])]
-    theirs = theirs.assign(
-        visitors=theirs["id"].astype(object).map(dict(zip(offered["facility"], offered["visitors"], strict=True))).astype(bool)
-    )
+    own = theirs["id"].astype("category").cat.remove_unused_categories()  # a city has a category for each of its buildings
+    theirs = theirs.assign(visitors=own.map(dict(zip(offered["facility"], offered["visitors"], strict=True))).astype(bool))
     tied = [part.assign(leg_s=seconds(part["leg_m"].to_numpy(), speed_m_per_s)).merge(edges, on="edge") for part in (mine, theirs)]
     found = shortest_seconds(to_networkx(edges), *tied)
     again = np.asarray([found.get(building, np.inf) for building in buildings["building"]])

@@ -16,6 +16,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from circle.chunks import side_by_side
 from circle.projection import Plane
 
 Floats = NDArray[np.float64]
@@ -78,12 +79,15 @@ def _shapes(x: Floats, y: Floats, ring: Ints, square: Ints) -> tuple[Shapes, Boo
     outer = np.zeros(len(areas), dtype=bool)
     outer[largest] = True
     shapes = areas[largest]
-    for hole in np.flatnonzero(~outer):
-        if shapely.is_valid(areas[hole]):
-            shapes[square[hole]] = shapely.difference(shapes[square[hole]], areas[hole])
-    broken = ~shapely.is_valid(shapes)
+    holes = np.flatnonzero(~outer)
+    holes = holes[side_by_side(shapely.is_valid, areas[holes])]
+    turn = pd.Series(square[holes]).groupby(square[holes]).cumcount().to_numpy()
+    for step in range(int(turn.max(initial=-1)) + 1):  # one hole of each square at a time
+        now = holes[turn == step]
+        shapes[square[now]] = side_by_side(shapely.difference, shapes[square[now]], areas[now])
+    broken = ~side_by_side(shapely.is_valid, shapes)
     shapes[broken] = shapely.make_valid(shapes[broken])
-    wider = shapely.buffer(shapes, TOLERANCE_M, quad_segs=2)
+    wider = side_by_side(lambda some: shapely.buffer(some, TOLERANCE_M, quad_segs=2), shapes)
     shapely.prepare(wider)
     return wider, outer
 

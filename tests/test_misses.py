@@ -9,7 +9,7 @@ import pytest
 import shapely
 from town import Town
 
-from circle import network, rules, sources
+from circle import misses, network, rules, sources
 from circle.errors import Findings
 
 # Restated: 8 m in the open, 20 m with a wall in it; the walk round is at least 100 m and five times the gap.
@@ -153,3 +153,23 @@ def found_in(nodes, net: network.Network):
     from circle import misses
 
     return misses.find(nodes, net.edges.iloc[:0], net.lines[:0], net.plane)
+
+
+def test_ends_near_the_street_that_they_leave_need_no_search(test_data: Path, monkeypatch: pytest.MonkeyPatch):
+    """What is left out because the way round is plainly short would have been found to be short: the table is that of all searches."""
+    place = sources.read(test_data / "osm" / "helsinki_centre_2019.osm.pbf", ["shop"])
+    net = network.build(place.ways, place.vertices, place.plane, rules.walker("adult"), Findings())
+    searched: list[int] = []
+    around = misses._around
+
+    def counted(*given):
+        searched.append(len(given[-1][0]))
+        return around(*given)
+
+    monkeypatch.setattr(misses, "_around", counted)
+    quick = network.near_misses(net)
+    monkeypatch.setattr(misses, "_corner", lambda edges, pairs: np.full(len(pairs[0]), np.inf))
+    plain = network.near_misses(net)
+    assert len(quick)
+    assert quick.to_wkb().equals(plain.to_wkb())
+    assert searched[0] < searched[1]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import shapely
 from town import Town
+
+from circle import squares
 
 # A square of 60 × 80 m between two streets: its diagonal is 100 m, the way around 140 m. An adult walks 1.2 m/s.
 RING = [(0, 0), (60, 0), (60, 80), (0, 80)]
@@ -127,3 +131,18 @@ def test_more_holes_never_shorten_the_walk():
         walks.append(walked_m(town, house))
     assert walks == sorted(walks)
     assert walks[0] < walks[1]
+
+
+def test_each_square_loses_its_own_holes_all_of_them():
+    """Three holes in one square, two of them overlapping, and one in another: as if they were cut out one by one."""
+    rings = [[(0, 0), (60, 0), (60, 80), (0, 80)], [(100, 0), (160, 0), (160, 80), (100, 80)]]
+    rings += [[(x, y), (x + 9, y), (x + 9, y + 9), (x, y + 9)] for x, y in ((5, 5), (110, 30), (40, 60), (44, 64))]
+    square = np.asarray([0, 1, 0, 1, 0, 0])
+    x, y = np.asarray(rings, dtype=float).reshape(-1, 2).T
+    shapes, outer = squares._shapes(x, y, np.repeat(np.arange(6), 4), square)
+    assert outer.tolist() == [True, True, False, False, False, False]
+    for number in (0, 1):
+        left = shapely.Polygon(rings[number])
+        for row in np.flatnonzero((square == number) & ~outer):
+            left = shapely.difference(left, shapely.Polygon(rings[row]))
+        assert shapely.to_wkb(shapes[number]) == shapely.to_wkb(shapely.buffer(left, squares.TOLERANCE_M, quad_segs=2))
