@@ -19,6 +19,7 @@ from circle import rules
 from circle.errors import RuleError
 from circle.projection import Plane
 from circle.rules.loading import suggest
+from circle.sources import faces
 from circle.sources.surroundings import CRS, judged
 
 Shapes = NDArray[np.object_]
@@ -277,13 +278,12 @@ def _polygons(lines: Shapes, buildings: gpd.GeoDataFrame, plane: Plane, rule: Ma
         pieces.append(np.stack([loose[one[one < other]], loose[other[one < other]]], axis=1))
     segments = np.concatenate(pieces)
     segments = segments[(segments[:, 0] != segments[:, 1]).any(axis=1)]
-    faces = shapely.get_parts(shapely.polygonize(shapely.linestrings(segments)))
-    if not len(faces) or not len(houses):
-        return list(faces)
-    faces = faces[shapely.area(faces) >= rule["least_m2"]]
-    middle = shapely.point_on_surface(faces)  # a house is no place that is closed
+    places = faces.polygons(segments, rule["least_m2"])
+    if not len(places) or not len(houses):
+        return list(places)
+    middle = shapely.point_on_surface(places)  # a house is no place that is closed
     house = np.unique(standing.query(middle, predicate="within")[0])
-    return list(np.delete(faces, house))
+    return list(np.delete(places, house))
 
 
 def _homes_outside(places: Shapes, compounds: Shapes, buildings: gpd.GeoDataFrame, plane: Plane) -> NDArray[np.intp]:
