@@ -139,9 +139,10 @@ def _corner(edges: pd.DataFrame, pairs: tuple[Ints, Ints, Ints, Floats]) -> Floa
     node, mine, hit, share = pairs
     u, v, length = (edges[name].to_numpy() for name in ("u_index", "v_index", "length_m"))
     back = np.where(u[mine] == node, v[mine], u[mine])
-    on = np.minimum(np.where(u[hit] == back, share, np.inf), np.where(v[hit] == back, 1 - share, np.inf))
+    along = share * length[hit]
+    on = np.minimum(np.where(u[hit] == back, along, np.inf), np.where(v[hit] == back, length[hit] - along, np.inf))
     on[length[mine] >= 2 * rules.settings("near_misses")["look_m"]] = np.inf  # nobody looks so far
-    return np.asarray(length[mine] + np.where(np.isfinite(on), on * length[hit], np.inf))
+    return np.asarray(length[mine] + on)
 
 
 def _around(
