@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMALL = 4_096  # below this a thread costs more than it saves
+FEW = 512  # the same for a function that does much for each row
 SLICE = 65_536  # bounds the memory of temporaries
 
 
@@ -39,3 +40,18 @@ def side_by_side(function: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -
     with ThreadPoolExecutor(workers()) as pool:
         parts = pool.map(lambda span: function(*(array[span[0] : span[1]] for array in arrays)), pairwise(bounds))
         return np.concatenate(list(parts))
+
+
+def in_slices(function: Callable[[slice], tuple[NDArray[Any], ...]], length: int) -> tuple[NDArray[Any], ...]:
+    """`function` of slices of `range(length)` on all cores; what it gives for each, column by column, one after the other.
+
+    >>> in_slices(lambda some: (np.arange(9)[some], np.ones(9)[some]), 9)[0].tolist()
+    [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    """
+    if length <= FEW:
+        return function(slice(0, length))
+    number = max(workers(), 4 * -(-length // SLICE))
+    bounds = np.linspace(0, length, number + 1).astype(np.intp)
+    with ThreadPoolExecutor(workers()) as pool:
+        parts = list(pool.map(lambda span: function(slice(*span)), pairwise(bounds)))
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))

@@ -21,9 +21,10 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from circle import rules, schema
-from circle.chunks import side_by_side
+from circle import corners, rules, schema
+from circle.chunks import in_slices, side_by_side
 from circle.edges import passable
+from circle.kernels.nearest import Asked, Corners, Near, nearest
 from circle.network import Network
 from circle.passages import GATE
 
@@ -186,13 +187,11 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     rule = rules.settings("linkage")
     usable = _usable(network)
     island = network.edges["island"].to_numpy()
-    lines = network.lines
-    usable &= network.edges["midway"].to_numpy()
     raised = network.edges["raised"].to_numpy()
     sets = {
-        "ground": np.flatnonzero(usable & ~island & ~raised),
-        "above": np.flatnonzero(usable & ~island & raised),
-        "island": np.flatnonzero(usable & island),  # on whatever floor
+        "ground": usable & ~island & ~raised,
+        "above": usable & ~island & raised,
+        "island": usable & island,  # on whatever floor
     }
     near = [rule["reach_m"] * 2**step for step in range(12) if rule["reach_m"] * 2**step < rule["connected_reach_m"]] + [
         rule["connected_reach_m"]
@@ -200,28 +199,39 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     far = [rule["connected_reach_m"] * 2**step for step in range(1, 12) if rule["connected_reach_m"] * 2**step < rule["far_reach_m"]] + [
         rule["far_reach_m"]
     ]
+    drawn = corners.of(shapes)
     waiting = np.arange(len(shapes))
     found: list[Links] = []
-    trees = {name: (edges, shapely.STRtree(lines[edges])) for name, edges in sets.items()}
     order = [("ground", near[0]), ("above", rule["raised_reach_m"]), *(("ground", reach) for reach in near[1:])]
     order += [("above", near[-1]), *(("island", reach) for reach in near)]
     order += [(name, reach) for reach in far for name in ("ground", "above")]
     for name, reach in order:
-        edges, tree = trees[name]
-        if not len(waiting) or not len(edges):
+        if not len(waiting) or not sets[name].any():
             continue
-        links = _within(shapes, waiting, lines, edges, tree, reach, network, every=every)
+        links = _within(Around(shapes, drawn, network, sets[name]), waiting, reach, every=every)
         found.append(links)
-        waiting = np.setdiff1d(waiting, links.row, assume_unique=False)
+        met = np.zeros(len(shapes), dtype=bool)
+        met[links.row] = True
+        waiting = waiting[~met[waiting]]
     links = _joined(found)
-    return _joined([links, _on_deck(links, shapes, lines, trees["above"], network)]) if every else links
+    return _joined([links, _on_deck(links, Around(shapes, drawn, network, sets["above"]))]) if every else links
 
 
-def _on_deck(links: Links, shapes: Shapes, lines: Shapes, above: tuple[Ints, shapely.STRtree], network: Network) -> Links:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Shapes, their corners, and the edges of a network that they may be tied to (`among`, one entry per edge)."""
+
+    shapes: Shapes
+    corners: Corners
+    network: Network
+    among: NDArray[np.bool_]
+
+
+def _on_deck(links: Links, around: Around) -> Links:
     """Ties to bridges and other floors of those facilities that have one of them nearer than the ground: a bus stop on a bridge."""
-    edges, tree = above
-    more = _within(shapes, np.arange(len(shapes)), lines, edges, tree, rules.settings("linkage")["raised_reach_m"], network, every=True)
-    ground, deck = (np.full(len(shapes), np.inf) for _ in range(2))
+    count = len(around.shapes)
+    more = _within(around, np.arange(count), rules.settings("linkage")["raised_reach_m"], every=True)
+    ground, deck = (np.full(count, np.inf) for _ in range(2))
     np.minimum.at(ground, links.row, links.leg_m)
     np.minimum.at(deck, more.row, more.leg_m)
     return more.take((deck < ground)[more.row])
@@ -229,15 +239,15 @@ def _on_deck(links: Links, shapes: Shapes, lines: Shapes, above: tuple[Ints, sha
 
 def wider(shapes: Shapes, rows: Ints, network: Network, reach_m: float) -> Links:
     """All links of some shapes to connected edges within `reach_m`, however many: for those that cannot see the nearest ones."""
-    edges = np.flatnonzero(_usable(network) & ~network.edges["island"].to_numpy() & network.edges["midway"].to_numpy())
-    if not len(edges) or not len(rows):
+    among = _usable(network) & ~network.edges["island"].to_numpy()
+    if not among.any() or not len(rows):
         return Links.none()
     doors, owner = shapely.get_parts(shapes[rows], return_index=True)
     several = shapely.get_type_id(shapes[rows]) == shapely.GeometryType.MULTIPOINT
     parts = np.where(several[owner], doors, shapes[rows][owner])
     once = several[owner] | np.r_[True, owner[1:] != owner[:-1]]
     parts, owner = parts[once], owner[once]
-    links = _within(parts, np.arange(len(parts)), network.lines, edges, shapely.STRtree(network.lines[edges]), reach_m, network, every=True)
+    links = _within(Around(parts, corners.of(parts), network, among), np.arange(len(parts)), reach_m, every=True)
     return _joined([replace(links, row=rows[owner[links.row]])])
 
 
@@ -250,8 +260,8 @@ def merged(parts: list[Links], more: list[NDArray[Any]]) -> tuple[Links, NDArray
 
 
 def _usable(network: Network) -> NDArray[np.bool_]:
-    """Edges that one may be tied to: they can be walked, and are no mere gate."""
-    return np.asarray(passable(network.edges) & (network.edges["class"] != GATE).to_numpy())
+    """Edges that one may be tied to: they can be walked and stepped on, and are no mere gate."""
+    return np.asarray(passable(network.edges) & (network.edges["class"] != GATE).to_numpy() & network.edges["midway"].to_numpy())
 
 
 def _joined(parts: list[Links]) -> Links:
@@ -262,31 +272,20 @@ def _joined(parts: list[Links]) -> Links:
     return Links(*(column[order] for column in columns))
 
 
-def _within(
-    shapes: Shapes, rows: Ints, lines: Shapes, edges: Ints, tree: shapely.STRtree, reach_m: float, network: Network, *, every: bool
-) -> Links:
+def _within(around: Around, rows: Ints, reach_m: float, *, every: bool) -> Links:
     """Links of some shapes to edges not farther than `reach_m`."""
-    rule = rules.settings("linkage")
-    west, south, east, north = shapely.bounds(shapes[rows]).T
-    units = network.plane.units_per_metre((south + north) / 2)
-    reach = reach_m * units
-    box, hit = tree.query(shapely.box(west - reach, south - reach, east + reach, north + reach))
-    hit = edges[hit]
-    start, end = _shortest(shapes[rows[box]], lines[hit])
-    leg = np.hypot(*(start - end).T) / units[box]
-    chosen = np.flatnonzero(leg <= reach_m)
-    if not every:  # half again as many as are kept: edges that meet in one nearest node are one link
-        chosen = chosen[np.lexsort((leg[chosen], box[chosen]))]
-        chosen = chosen[ranks(box[chosen]) < int(rule["keep"] * 1.5)]
-    box, hit, leg, start, end = box[chosen], hit[chosen], leg[chosen], start[chosen], end[chosen]
-    offset = offsets(hit, end, network)
+    rule, network = rules.settings("linkage"), around.network
+    most = 0 if every else int(rule["keep"] * 1.5)  # half again as many as are kept: edges that meet in one nearest node are one link
+    near = _nearest(around, rows, reach_m, most)
+    box, hit, leg, start = near.shape, near.line, near.apart_m, near.on_shape
+    offset = _offset(near.share, network.edges["length_m"].to_numpy()[hit])
     if every:
-        box, hit, leg, start, offset = _stretches(shapes, rows, lines, (box, hit, leg, start, offset), network)
+        box, hit, leg, start, offset = _stretches(around.shapes, rows, network.lines, (box, hit, leg, start, offset), network)
     node = _node(hit, offset, network)
     # Where a private way leaves a street, a building stands on both, and its people may take either: two ties that count as one of those
     # kept. What all may come to is tied to the street alone there, else it would let strangers through the yard of its neighbours.
     who = pd.Categorical(network.edges["access"], categories=list(rules.ACCESS)).codes[hit]
-    order = np.lexsort((hit, who, node, leg, box))
+    order = np.lexsort((hit, who, node, leg, box)) if every else _ties_in_order(box, leg, (node, who, hit))
     again, twin = np.zeros(len(order), dtype=bool), np.zeros(len(order), dtype=bool)
     if len(order):
         same = [column[order][1:] == column[order][:-1] for column in (box, node)]
@@ -302,14 +301,28 @@ def _within(
     return Links(rows[box], hit, offset[chosen], leg[chosen], start[chosen, 0], start[chosen, 1], flag)
 
 
-def _shortest(shapes: Shapes, lines: Shapes) -> tuple[Floats, Floats]:
-    """Ends of the shortest straight line from each shape to each line: on the shape, on the line."""
+def _nearest(around: Around, rows: Ints, reach_m: float, most: int) -> Near:
+    """Edges within reach of some shapes, and the nearest places on both."""
+    _, south, _, north = shapely.bounds(around.shapes[rows]).T
+    units = around.network.plane.units_per_metre((south + north) / 2)
+    reach = np.full(len(rows), float(reach_m))
+    lines = around.network.streets
 
-    def ends(a: Shapes, b: Shapes) -> Floats:
-        return np.asarray(shapely.get_coordinates(shapely.shortest_line(a, b)).reshape(-1, 2, 2))
+    def slice_of(some: slice) -> tuple[NDArray[Any], ...]:
+        near = nearest(around.corners, lines, Asked(rows[some], units[some], reach[some], most, around.among))
+        return near._replace(shape=near.shape + some.start)
 
-    both = side_by_side(ends, shapes, lines)
-    return both[:, 0], both[:, 1]
+    return Near(*in_slices(slice_of, len(rows)))
+
+
+def _ties_in_order(box: Ints, leg: Floats, more: tuple[NDArray[Any], ...]) -> Ints:
+    """Order of pairs that are sorted by shape and leg already, with those of equal legs sorted by `more` as well."""
+    order = np.arange(len(box))
+    equal = np.r_[False, (box[1:] == box[:-1]) & (leg[1:] == leg[:-1])] if len(box) else np.zeros(0, dtype=bool)
+    rows = np.flatnonzero(equal | np.r_[equal[1:], False][: len(box)])
+    run = np.cumsum(~equal)[rows]
+    order[rows] = rows[np.lexsort((*(column[rows] for column in reversed(more)), run))]
+    return order
 
 
 def offsets(edges: Ints, points: Floats, network: Network) -> Floats:
@@ -317,7 +330,11 @@ def offsets(edges: Ints, points: Floats, network: Network) -> Floats:
     if not len(edges):
         return np.empty(0)
     share = side_by_side(lambda a, b: shapely.line_locate_point(a, shapely.points(b), normalized=True), network.lines[edges], points)
-    length = network.edges["length_m"].to_numpy()[edges]
+    return _offset(share, network.edges["length_m"].to_numpy()[edges])
+
+
+def _offset(share: Floats, length: Floats) -> Floats:
+    """Metres from `u` at a share of each edge's length."""
     offset = np.clip(share, 0.0, 1.0) * length
     # A hair's breadth from a node is at the node: else one could not step off the end of an edge that is one-way.
     return np.where(offset <= AT_NODE_M, 0.0, np.where(offset >= length - AT_NODE_M, length, offset))

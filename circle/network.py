@@ -7,7 +7,7 @@ the sake of a sidewalk that is not there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import geopandas as gpd
@@ -21,6 +21,8 @@ from scipy.sparse.csgraph import connected_components
 from circle import floors, misses, passages, rules, sidewalks, slopes, squares, waiting
 from circle.edges import osm_id, passable
 from circle.errors import Findings, NetworkError
+from circle.kernels.nearest import Streets
+from circle.kernels.nearest import streets as in_cells
 from circle.projection import Plane
 from circle.sources import Enclosure
 from circle.units import seconds
@@ -57,6 +59,14 @@ class Network:
     first: Ints
     lines: NDArray[np.object_]
     plane: Plane
+    _streets: list[Streets] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def streets(self) -> Streets:
+        """All edges as kernels look for them; put into cells when they are first asked for."""
+        if not self._streets:
+            self._streets.append(in_cells(np.column_stack([self.x, self.y]), self.first))
+        return self._streets[0]
 
     def node_table(self) -> gpd.GeoDataFrame:
         """`nodes` as a run saves it."""
