@@ -16,8 +16,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from circle import crossings, linkage, passages, rules
-from circle.chunks import side_by_side
+from circle import corners, linkage, passages, rules
+from circle.chunks import in_slices, side_by_side
+from circle.kernels import meeting
 from circle.linkage import FLAGS, Links
 from circle.network import Network
 
@@ -43,10 +44,10 @@ class Obstacles:
     """
 
     def __init__(self, barriers: Shapes, buildings: Shapes) -> None:
-        self.walls = shapely.STRtree(crossings.cut(barriers)[0])
         self.buildings = buildings
-        self.houses = shapely.STRtree(buildings)
         self.boxes = shapely.bounds(buildings)
+        self._walls = meeting.walls(corners.of(barriers))
+        self._houses = meeting.houses(corners.of(buildings), np.nan_to_num(self.boxes))
 
     def crossed(self, start: Floats, end: Floats, units: Floats, own: Ints) -> Bools:
         """Which straight lines from `start` to `end` (n, 2) cross something; `own`: row of the building that each belongs to, or −1."""
@@ -59,20 +60,23 @@ class Obstacles:
         along = (end[rows] - start[rows]) / length[rows, None]
         begin = start[rows] + along * touch[rows, None]
         stop = end[rows] - along * (HAIR_M * units[rows])[:, None]
-        lines = shapely.linestrings(np.stack([begin, stop], axis=1))
-        leg, wall = self.walls.query(lines)
-        hit = side_by_side(shapely.intersects, lines[leg], self.walls.geometries[wall])
-        out[rows[leg[hit]]] = True
-        left = np.flatnonzero(~out[rows])
-        leg, house = self.houses.query(lines[left])
-        leg = left[leg]
-        others = house != own[rows[leg]]
-        leg, house = leg[others], house[others]
-        hit = side_by_side(shapely.intersects, lines[leg], self.buildings[house])
-        leg, house = leg[hit], house[hit]
+        hit = side_by_side(lambda a, b: meeting.struck(a, b, self._walls), begin, stop)
+        out[rows[hit]] = True
+        rows, begin, stop = rows[~hit], begin[~hit], stop[~hit]
+        leg, house = self._entered(begin, stop, own[rows])
         foreign = ~self._same(house, own[rows[leg]], start[rows[leg]])
         out[rows[leg[foreign]]] = True
         return out
+
+    def _entered(self, begin: Floats, stop: Floats, own: Ints) -> tuple[Ints, Ints]:
+        """Rows of legs and of houses that are not their own and that they touch."""
+
+        def pairs(some: slice) -> tuple[Ints, Ints]:
+            found, count = meeting.entered(begin[some], stop[some], own[some], self._houses)
+            return found[:count:2] + some.start, found[1:count:2]
+
+        leg, house = in_slices(pairs, len(begin))
+        return leg, house
 
     def _same(self, house: Ints, own: Ints, start: Floats) -> Bools:
         """Whether a house is another outline of the leg's own: one lies within the other; or, for a point, it stands in that house."""
@@ -137,9 +141,8 @@ def _ends(links: Links, network: Network) -> Floats:
     at_u = (share <= 0) & passages.is_side(network.edges["u"].to_numpy()[links.edge])
     at_v = (share >= 1) & passages.is_side(network.edges["v"].to_numpy()[links.edge])
     share = np.where(at_u, beyond, np.where(at_v, 1 - beyond, share))
-    return side_by_side(
-        lambda a, b: shapely.get_coordinates(shapely.line_interpolate_point(a, b, normalized=True)), network.lines[links.edge], share
-    )
+    lines = network.streets
+    return side_by_side(lambda line, at: meeting.places(lines.xy, network.first, lines.along, line, at), links.edge, share)
 
 
 def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, own: Ints, *, every: bool = False) -> Seen:
@@ -161,7 +164,8 @@ def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, o
         fresh = Seen(wider, network, obstacles, own, np.zeros(len(wider), dtype=np.int8))
         lost = np.zeros(len(shapes), dtype=bool)
         lost[blind] = True
-        lost[np.setdiff1d(wider.row, _first_clear(fresh, len(shapes), every=every))] = False
+        lost[wider.row] = False
+        lost[_first_clear(fresh, len(shapes), every=every)] = True
         helped = np.zeros(len(shapes), dtype=bool)
         helped[blind] = ~lost[blind]
         seen.state[lost[links.row]] = ALLOWED
@@ -172,19 +176,23 @@ def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, o
 
 
 def _first_clear(seen: Seen, count: int, *, every: bool) -> Ints:
-    """Test links by rank until each shape has a clear one; gives the shapes that have links, and none that is clear."""
+    """Test links by rank until each shape has a clear one; gives the shapes that have links, and none that is clear.
+
+    Ranks are taken together by twos, fours, eights and so on: few shapes are left by then, and each round costs more than its legs.
+    """
     row = seen.links.row
     if every:
         seen.test(np.arange(len(row)))
     else:
         waiting, rank = np.ones(count, dtype=bool), seen.links.rank
-        for step in range(int(rank.max(initial=-1)) + 1):
-            rows = np.flatnonzero(waiting[row]) if step else np.arange(len(row))
-            rows = rows[rank[rows] == step]
-            if not len(rows):
-                break
-            seen.test(rows)
-            waiting[row[rows[seen.state[rows] == CLEAR]]] = False
-    good = np.zeros(count, dtype=bool)
+        rows, beyond = np.arange(len(row)), 1
+        while len(rows):
+            now = rows[rank[rows] < beyond]
+            seen.test(now)
+            waiting[row[now[seen.state[now] == CLEAR]]] = False
+            rows = rows[waiting[row[rows]] & (rank[rows] >= beyond)]
+            beyond *= 2
+    linked, good = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+    linked[row] = True
     good[row[seen.state == CLEAR]] = True
-    return np.setdiff1d(np.unique(row), np.flatnonzero(good))
+    return np.flatnonzero(linked & ~good)

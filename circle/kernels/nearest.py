@@ -154,7 +154,8 @@ def within_area(corners: Corners, row: int, x: float, y: float) -> bool:
 
 
 @compiled
-def _longer(numbers: Ints, room: int) -> Ints:
+def longer(numbers: Ints, room: int) -> Ints:
+    """The same numbers in an array with room for more; a slice would take ten times as long to compile."""
     out = np.empty(room, dtype=np.int64)
     for k in range(len(numbers)):
         out[k] = numbers[k]
@@ -234,7 +235,7 @@ def _nearest(corners: Corners, lines: Streets, asked: Asked) -> tuple[Ints, Floa
         here = min(here, keep) if keep > 0 else here
         if total + here > len(number):
             room = 2 * (total + here)
-            pair, number = _longer(pair, 2 * room), _taller(number, room)
+            pair, number = longer(pair, 2 * room), _taller(number, room)
         for k in range(here):
             pair[2 * total], pair[2 * total + 1] = place, int(mine[order[k], 6])
             for column in range(6):
