@@ -278,7 +278,7 @@ def _within(around: Around, rows: Ints, reach_m: float, *, every: bool) -> Links
     most = 0 if every else int(rule["keep"] * 1.5)  # half again as many as are kept: edges that meet in one nearest node are one link
     near = _nearest(around, rows, reach_m, most)
     box, hit, leg, start = near.shape, near.line, near.apart_m, near.on_shape
-    offset = _offset(near.share, network.edges["length_m"].to_numpy()[hit])
+    offset = offset_of(near.share, hit, network)
     if every:
         box, hit, leg, start, offset = _stretches(around.shapes, rows, network.lines, (box, hit, leg, start, offset), network)
     node = _node(hit, offset, network)
@@ -330,11 +330,12 @@ def offsets(edges: Ints, points: Floats, network: Network) -> Floats:
     if not len(edges):
         return np.empty(0)
     share = side_by_side(lambda a, b: shapely.line_locate_point(a, shapely.points(b), normalized=True), network.lines[edges], points)
-    return _offset(share, network.edges["length_m"].to_numpy()[edges])
+    return offset_of(share, edges, network)
 
 
-def _offset(share: Floats, length: Floats) -> Floats:
+def offset_of(share: Floats, edges: Ints, network: Network) -> Floats:
     """Metres from `u` at a share of each edge's length."""
+    length = network.edges["length_m"].to_numpy()[edges]
     offset = np.clip(share, 0.0, 1.0) * length
     # A hair's breadth from a node is at the node: else one could not step off the end of an edge that is one-way.
     return np.where(offset <= AT_NODE_M, 0.0, np.where(offset >= length - AT_NODE_M, length, offset))

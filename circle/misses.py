@@ -116,12 +116,12 @@ def _sight(own: Shapes, gaps: Shapes, units: Floats, from_u: Bools) -> Shapes:
 def _between(points: Shapes, gaps: Shapes, units: Floats, walls: Shapes | None, buildings: Shapes | None) -> Ints:
     """What stands in each gap and at its loose end: 0 a wall, 1 a building, −1 nothing, −2 something that is not at the loose end."""
     out = np.full(len(gaps), -1, dtype=np.intp)
-    at = rules.settings("near_misses")["at_m"] * units
+    at, ends = rules.settings("near_misses")["at_m"] * units, shapely.get_coordinates(gaps).reshape(-1, 2, 2)
     for number, shapes in ((1, buildings), (0, walls)):
         if shapes is None or not len(shapes) or not len(gaps):
             continue
         shape, gap = shapely.STRtree(gaps).query(shapes)  # gaps are few, houses are many
-        meet = crossings.meet(gaps[gap], shapes[shape])
+        meet = crossings.meet(ends[gap], shapes[shape])
         gap, shape = gap[meet], shape[meet]
         near = shapely.distance(points[gap], shapes[shape]) <= at[gap]
         crossed = np.zeros(len(gaps), dtype=bool)

@@ -28,7 +28,8 @@ from circle import access, crossings, rules, schema
 from circle.chunks import side_by_side
 from circle.crossings import Pieces
 from circle.gaps import REASONS
-from circle.linkage import Links, offsets, ranks
+from circle.kernels.nearest import Streets
+from circle.linkage import Links, offset_of, ranks
 from circle.network import Network
 from circle.sight import Seen
 from circle.units import limit_metres, limit_seconds
@@ -134,7 +135,6 @@ class Openings:
         self.spots = _spots(self.lines, self.owner, network, box)
         self._tried = np.zeros(len(self.spots.x), dtype=bool)
         self._found: list[Passages] = []
-        self._edges: shapely.STRtree | None = None
         self._houses: shapely.STRtree | None = None
         self._outlines = np.concatenate([outlines, lines[~opens]])
         self._barriers = Pieces(self.lines)
@@ -222,21 +222,17 @@ class Openings:
     def _try(self, rows: Ints) -> Passages:
         """Passages at some of the spots."""
         spots, network = self.spots.take(rows), self.network
-        if self._edges is None:
-            self._edges = shapely.STRtree(network.lines)
         units = network.plane.units_per_metre(spots.y)
         places = np.column_stack([spots.x, spots.y])
-        reach = self.widest[spots.barrier] * units
-        around = self._edges.query(shapely.box(spots.x - reach, spots.y - reach, spots.x + reach, spots.y + reach))[1]
-        begin, stop, of_edge = _segments(network.lines, np.flatnonzero(np.bincount(around)))
-        spot, segment, end = crossings.within(places, begin, stop, reach)
-        edge, place = of_edge[segment], places[spot]
+        lines, reach = network.streets, self.widest[spots.barrier] * units
+        spot, corner, end = crossings.within(places, lines, reach)
+        edge, place = lines.of[corner].astype(np.intp), places[spot]
         dx, dy = (end - place).T
         side = (spots.along_x[spot] * dy - spots.along_y[spot] * dx) / units[spot]
         # a path that ends at the barrier, at a closed gate, lies on the side that it comes from
         from_side = [
             ((spots.along_x[spot] * (at - place)[:, 1]) - (spots.along_y[spot] * (at - place)[:, 0])) / units[spot]
-            for at in (begin[segment], stop[segment])
+            for at in (lines.xy[corner], lines.xy[corner + 1])
         ]
         come = np.where(np.abs(from_side[0]) > np.abs(from_side[1]), *from_side)
         side = np.where(np.abs(side) > ON_THE_LINE_M, side, come)
@@ -253,7 +249,7 @@ class Openings:
         ends = pd.DataFrame({"spot": spot[kept], "at": kept})
         pairs = ends[left[kept]].merge(ends[~left[kept]], on="spot")
         one, other = pairs["at_x"].to_numpy(dtype=np.intp), pairs["at_y"].to_numpy(dtype=np.intp)
-        return self._pass(rows, spot, units, (edge, end), (one, other))
+        return self._pass(rows, spot, units, (edge, end, _offset_at(lines, corner, end, network)), (one, other))
 
     def _crossed(self, edge: Ints, barrier: Ints, place: Floats, reach: Floats) -> Bools:
         """Pairs of spot and edge where the edge itself crosses the barrier near the spot: there the barrier is open, or passed above."""
@@ -272,9 +268,9 @@ class Openings:
             out[row[shapely.distance(shapely.points(place[row]), at) <= reach[row]]] = True
         return out
 
-    def _pass(self, rows: Ints, spot: Ints, units: Floats, ends: tuple[Ints, Floats], pairs: tuple[Ints, Ints]) -> Passages:
+    def _pass(self, rows: Ints, spot: Ints, units: Floats, ends: tuple[Ints, Floats, Floats], pairs: tuple[Ints, Ints]) -> Passages:
         """The pairs of ends that make a passage: narrow enough, through a barrier, through no building; in both directions."""
-        edge, end = ends
+        edge, end, offset = ends
         one, other = pairs
         at = spot[one]
         width = np.hypot(*(end[one] - end[other]).T) / units[at]
@@ -287,12 +283,14 @@ class Openings:
             if self._houses is None:
                 self._houses = shapely.STRtree(self._outlines)
             line, house = self._houses.query(lines[fine])
+            touched = crossings.meet(shapely.get_coordinates(lines[fine[line]]).reshape(-1, 2, 2), self._outlines[house])
+            line, house = line[touched], house[touched]
             through = side_by_side(shapely.crosses, lines[fine[line]], self._outlines[house])
             fine = np.setdiff1d(fine, fine[line[through]])
         one, other, at, width, barrier = one[fine], other[fine], at[fine], width[fine], barrier[fine]
         here, there = np.r_[one, other], np.r_[other, one]
         order = np.lexsort((there, here, np.r_[at, at]))
-        near, far = (_tie(edge[side][order], end[side][order], self.network) for side in (here, there))
+        near, far = (_tie(edge[side][order], end[side][order], offset[side][order]) for side in (here, there))
         return Passages(rows[np.r_[at, at]][order], np.r_[barrier, barrier][order], np.r_[width, width][order], near, far)
 
     def _named(self, lines: Shapes) -> Ints:
@@ -384,16 +382,16 @@ class _Points:
         return np.asarray(self._place[piece] + np.clip(share, 0.0, 1.0)[:, None] * (self._place[piece + 1] - self._place[piece]))
 
 
-def _segments(lines: Shapes, edges: Ints) -> tuple[Floats, Floats, Ints]:
-    """Begin and end of every straight piece of some edges, and the edge that it is of: a street may run along both sides of a wall."""
-    points, index = shapely.get_coordinates(lines[edges], return_index=True)
-    first = np.flatnonzero(index[1:] == index[:-1])
-    return points[first], points[first + 1], edges[index[first]]
+def _offset_at(lines: Streets, corner: Ints, place: Floats, network: Network) -> Floats:
+    """Metres from `u` along each edge to a place on it, behind one of its corners."""
+    along = lines.along[corner] + np.hypot(*(place - lines.xy[corner]).T)
+    edge = lines.of[corner].astype(np.intp)
+    return offset_of(np.divide(along, lines.whole[edge], out=np.zeros(len(edge)), where=lines.whole[edge] > 0), edge, network)
 
 
-def _tie(edge: Ints, point: Floats, network: Network) -> Links:
+def _tie(edge: Ints, point: Floats, offset: Floats) -> Links:
     """Ties of points that lie on edges."""
-    offset, nothing = offsets(edge, point, network), np.zeros(len(edge))
+    nothing = np.zeros(len(edge))
     return Links(np.arange(len(edge)), edge, offset, nothing, point[:, 0], point[:, 1], np.zeros(len(edge), dtype=np.int8))
 
 

@@ -1,4 +1,4 @@
-"""Crossings: the same pairs as GEOS finds when it is asked for whole lines, without pieces, arithmetic or threads."""
+"""Crossings: the same pairs as GEOS finds when it is asked for whole lines, without pieces, kernels or threads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from circle import chunks, crossings
 from circle.crossings import Pieces
+from circle.kernels.nearest import Streets, streets
 
 PLACE = st.tuples(st.integers(0, 6), st.integers(0, 6))  # a small grid: lines touch, overlap and end on each other all the time
 PATHS = st.lists(st.lists(PLACE, min_size=2, max_size=5), min_size=1, max_size=8)
@@ -20,6 +21,11 @@ SPOT = st.tuples(ODD, ODD)
 
 def drawn(lines: list[list[tuple[float, float]]]) -> np.ndarray:
     return np.asarray([shapely.LineString(line) for line in lines], dtype=object)
+
+
+def in_cells(ends: np.ndarray) -> Streets:
+    """Straight pieces (n, 2, 2) as lines of two corners each."""
+    return streets(ends.reshape(-1, 2), np.arange(0, 2 * len(ends) + 1, 2))
 
 
 def asked(paths: np.ndarray, walls: np.ndarray, predicate: str) -> list[tuple[int, int]]:
@@ -50,14 +56,20 @@ def test_only_what_is_asked_about_is_answered(paths, walls, odd):
 
 
 @settings(deadline=None)
-@given(PATHS, st.lists(st.tuples(PLACE, st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=8))
-def test_paths_and_houses_meet_and_cross_as_a_tree_says(paths, houses):
+@given(
+    st.lists(st.tuples(PLACE, PLACE), min_size=1, max_size=8),
+    st.lists(st.tuples(PLACE, st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=8),
+    WALLS,
+)
+def test_straight_pieces_meet_houses_and_walls_as_a_tree_says(pieces, houses, walls):
     """Near-misses and passages ask this without a tree that prepares."""
-    one = drawn(paths)
-    other = np.asarray([shapely.box(x, y, x + width, y + height) for (x, y), width, height in houses], dtype=object)
-    path, house = (rows.ravel() for rows in np.indices((len(one), len(other))))
-    for predicate, said in (("intersects", crossings.meet(one[path], other[house])), ("crosses", shapely.crosses(one[path], other[house]))):
-        assert pairs((path[said], house[said])) == asked(one, other, predicate)
+    one = drawn(pieces)
+    boxes = [shapely.box(x, y, x + width, y + height) for (x, y), width, height in houses]
+    holed = shapely.box(-1, -1, 7, 7).difference(shapely.unary_union(boxes))
+    other = np.asarray([*boxes, *([] if holed.is_empty else [holed]), *drawn(walls)], dtype=object)
+    piece, shape = (rows.ravel() for rows in np.indices((len(one), len(other))))
+    said = crossings.meet(np.asarray(pieces, dtype=float)[piece], other[shape])
+    assert pairs((piece[said], shape[said])) == asked(one, other, "intersects")
 
 
 @settings(deadline=None)
@@ -65,22 +77,23 @@ def test_paths_and_houses_meet_and_cross_as_a_tree_says(paths, houses):
 def test_near_pieces_are_those_that_geos_says_are_near(spots, pieces):
     points, reach = np.asarray([place for place, _ in spots]).reshape(-1, 2), np.asarray([each for _, each in spots])
     ends = np.asarray(pieces).reshape(-1, 2, 2)
-    spot, piece, place = crossings.within(points, ends[:, 0], ends[:, 1], reach)
+    spot, corner, place = crossings.within(points, in_cells(ends), reach)
+    piece = corner // 2
     straight = shapely.linestrings(ends) if len(ends) else np.empty(0, dtype=object)
-    plain = [
-        (s, p) for s in range(len(points)) for p in range(len(ends)) if shapely.dwithin(shapely.Point(points[s]), straight[p], reach[s])
-    ]
-    assert sorted(pairs((spot, piece))) == plain
+    away = {(s, p): shapely.distance(shapely.Point(points[s]), straight[p]) for s in range(len(points)) for p in range(len(ends))}
+    found = set(pairs((spot, piece)))
+    assert {pair for pair, metres in away.items() if metres <= reach[pair[0]] - 1e-9} <= found
+    assert found <= {pair for pair, metres in away.items() if metres <= reach[pair[0]] + 1e-9}
     assert np.all(np.diff(spot) >= 0)
     away = np.hypot(*(place - points[spot]).T)
     assert away == pytest.approx(shapely.distance(shapely.points(points[spot]), straight[piece]), abs=1e-9)
 
 
-def test_at_the_very_limit_geos_decides():
+def test_at_the_very_limit_the_last_bit_decides():
     """3-4-5: the distance is the reach to the last bit, and a hair less than it."""
-    begin, stop = np.asarray([[3.0, 4.0], [3.0, 4.0]]), np.asarray([[6.0, 8.0], [6.0, 8.0]])
-    spot, piece, _ = crossings.within(np.zeros((2, 2)), begin, stop, np.asarray([5.0, np.nextafter(5.0, 0.0)]))
-    assert set(pairs((spot, piece))) == {(0, 0), (0, 1)}
+    ends = np.asarray([[[3.0, 4.0], [6.0, 8.0]], [[3.0, 4.0], [6.0, 8.0]]])
+    spot, corner, _ = crossings.within(np.zeros((2, 2)), in_cells(ends), np.asarray([5.0, np.nextafter(5.0, 0.0)]))
+    assert set(pairs((spot, corner))) == {(0, 0), (0, 2)}
 
 
 def test_many_pairs_are_judged_on_all_cores_alike():

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from circle.kernels import compiled
 from circle.kernels.cells import Cells, around, cells
-from circle.kernels.nearest import Corners, boxes, longer, within_area
-from circle.kernels.segments import meet
+from circle.kernels.nearest import Corners, Streets, boxes, in_order, longer, taller, within_area
+from circle.kernels.segments import foot, meet
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -132,3 +132,49 @@ def places(xy: Floats, first: Ints, along: Floats, line: Ints, share: Floats) ->
         out[row, 0] = xy[begin, 0] + part * (xy[end, 0] - xy[begin, 0])
         out[row, 1] = xy[begin, 1] + part * (xy[end, 1] - xy[begin, 1])
     return out
+
+
+@compiled
+def meets(begin: Floats, stop: Floats, corners: Corners, shape: Ints) -> Bools:
+    """Which pieces from `begin` to `stop` (n, 2) have a point in common with the shape of the same place in `shape`: a row of `corners`."""
+    out = np.zeros(len(begin), dtype=np.bool_)
+    for row in range(len(begin)):
+        ax, ay, bx, by, other = begin[row, 0], begin[row, 1], stop[row, 0], stop[row, 1], shape[row]
+        hit = corners.area[other] and within_area(corners, other, ax, ay)
+        for part in range(corners.shape[other], corners.shape[other + 1]):
+            low, high = corners.part[part], corners.part[part + 1]
+            for j in range(low, max(high - 1, low + 1)):
+                k = min(j + 1, high - 1)
+                if not hit:
+                    hit = meet(ax, ay, bx, by, corners.xy[j, 0], corners.xy[j, 1], corners.xy[k, 0], corners.xy[k, 1])
+        out[row] = hit
+    return out
+
+
+@compiled
+def beside(points: Floats, reach: Floats, lines: Streets) -> tuple[Floats, int]:
+    """Straight pieces of lines no farther than `reach` from each point, sorted by point; and how many.
+
+    Rows: point, corner with which the piece begins, and the place (x, y) on the piece that is nearest to the point.
+    """
+    out = np.empty((64, 4))
+    total = 0
+    found = np.empty(64, dtype=np.int32)
+    for row in range(len(points)):
+        x, y, far = points[row, 0], points[row, 1], reach[row]
+        count, found = around(lines.grid, x - far, y - far, x + far, y + far, found)
+        for k in range(count):
+            found[k] = lines.corner[found[k]]
+        in_order(found, count)
+        for k in range(count):
+            j = found[k]
+            if k > 0 and j == found[k - 1]:
+                continue
+            near_x, near_y = foot(x, y, lines.xy[j, 0], lines.xy[j, 1], lines.xy[j + 1, 0], lines.xy[j + 1, 1])
+            if np.hypot(near_x - x, near_y - y) > far:
+                continue
+            if total == len(out):
+                out = taller(out, 2 * len(out))
+            out[total, 0], out[total, 1], out[total, 2], out[total, 3] = row, j, near_x, near_y
+            total += 1
+    return out, total

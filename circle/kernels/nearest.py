@@ -119,7 +119,7 @@ def _lengths(xy: Floats, first: Ints) -> tuple[Floats, Floats]:
 
 
 @compiled
-def _sorted(values: NDArray[np.int32], count: int) -> None:
+def in_order(values: NDArray[np.int32], count: int) -> None:
     """Sort the first `count` numbers in place (Shell 1959): they are few."""
     gap = count // 2
     while gap > 0:
@@ -163,7 +163,8 @@ def longer(numbers: Ints, room: int) -> Ints:
 
 
 @compiled
-def _taller(rows: Floats, room: int) -> Floats:
+def taller(rows: Floats, room: int) -> Floats:
+    """The same rows in an array with room for more."""
     out = np.empty((room, rows.shape[1]))
     for k in range(len(rows)):
         for column in range(rows.shape[1]):
@@ -200,7 +201,7 @@ def _nearest(corners: Corners, lines: Streets, asked: Asked) -> tuple[Ints, Floa
         count, found = around(lines.grid, west - reach, south - reach, east + reach, north + reach, found)
         for k in range(count):
             found[k] = lines.corner[found[k]]
-        _sorted(found, count)
+        in_order(found, count)
         pieces, outline = _outline(corners, row, outline)
         squares = squares if pieces <= len(squares) else np.empty(outline.shape[1])
         here = 0
@@ -212,7 +213,7 @@ def _nearest(corners: Corners, lines: Streets, asked: Asked) -> tuple[Ints, Floa
             while end < count and lines.of[found[end]] == line:
                 end += 1
             if here == len(mine):
-                mine = _taller(mine, 2 * here)
+                mine = taller(mine, 2 * here)
             at = lines.begin[line]
             x, y = lines.xy[at, 0], lines.xy[at, 1]
             around_it = west <= x <= east and south <= y <= north
@@ -235,7 +236,7 @@ def _nearest(corners: Corners, lines: Streets, asked: Asked) -> tuple[Ints, Floa
         here = min(here, keep) if keep > 0 else here
         if total + here > len(number):
             room = 2 * (total + here)
-            pair, number = longer(pair, 2 * room), _taller(number, room)
+            pair, number = longer(pair, 2 * room), taller(number, room)
         for k in range(here):
             pair[2 * total], pair[2 * total + 1] = place, int(mine[order[k], 6])
             for column in range(6):
