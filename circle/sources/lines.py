@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circle.chunks import side_by_side
+from circle.kernels import look_up
 from circle.sources import pbf
 
 Floats = NDArray[np.float64]
@@ -124,10 +125,6 @@ def _places(nodes: pbf.Nodes, refs: Ints) -> tuple[Ints, Ints]:
         order = np.argsort(number, kind="stable")
         number, x, y = number[order], x[order], y[order]
 
-    def found(some: Ints) -> Ints:
-        row = np.minimum(np.searchsorted(number, some), len(number) - 1)
-        there = number[row] == some
-        return np.column_stack([np.where(there, x[row], UNDEFINED), np.where(there, y[row], UNDEFINED)])
-
-    both = side_by_side(found, refs)
+    shelf, width = look_up.shelves(number)
+    both = side_by_side(lambda some: look_up.places(number, shelf, width, x, y, some, UNDEFINED), refs)
     return both[:, 0], both[:, 1]
