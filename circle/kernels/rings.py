@@ -4,7 +4,7 @@ Takes: rings one after the other, in degrees or on a plane.   Gives: per ring, w
 Never: decides a close case. What touches, nearly touches, is large or is long is answered with no, and left to GEOS.
 
 Places on the map are whole ten-millionths of a degree, so that turns are counted in whole numbers, without rounding. What is apart by as much as
-one of them, over at most `_REACH` of them, is apart in floating point too.
+one of them, over at most `REACH` of them, is apart in floating point too.
 """
 
 from __future__ import annotations
@@ -25,12 +25,9 @@ LONGEST = 200  # points of a ring: each stretch is compared with each other
 _DIGITS = 1e7
 
 
-def steps(points: Floats, first: Ints) -> tuple[Ints, Bools]:
-    """Points in whole ten-millionths of a degree from where each line begins, and which lines stay near it and are short."""
-    length = np.diff(first)
-    away = (points - np.repeat(points[first[:-1]], length, axis=0)) * _DIGITS
-    far = np.r_[0, np.cumsum((np.abs(away) >= REACH).any(axis=1))]
-    return np.rint(away).astype(np.int64), (far[first[1:]] == far[first[:-1]]) & (length <= LONGEST)
+def steps(points: Floats) -> Ints:
+    """Points in whole ten-millionths of a degree."""
+    return np.rint(points * _DIGITS).astype(np.int64)
 
 
 @compiled
@@ -52,24 +49,25 @@ def _apart(ring: Any, i: Any, j: Any) -> Any:
 
 
 @compiled
-def simple(ring: Ints, first: Ints) -> Bools:
-    """Which closed rings (whole steps) are plainly valid outlines; of the others nothing is said.
+def simple(ring: Ints, start: Ints, stop: Ints) -> Bools:
+    """Which closed rings (whole steps, from point `start` to before `stop`) are plainly valid outlines; of the others nothing is said.
 
     >>> square = np.array([[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]])
     >>> bow = square[[0, 2, 1, 3, 0]]
-    >>> simple(np.concatenate([square, bow]), np.array([0, 5, 10])).tolist()
+    >>> simple(np.concatenate([square, bow]), np.array([0, 5]), np.array([5, 10])).tolist()
     [True, False]
     """
-    out = np.zeros(len(first) - 1, dtype=np.bool_)
+    out = np.zeros(len(start), dtype=np.bool_)
     for row in range(len(out)):
-        begin, last = first[row], first[row + 1] - 1
-        plain = last - begin >= 3
+        begin, last = start[row], stop[row] - 1
+        plain = 3 <= last - begin <= LONGEST
         i = begin
         while plain and i < last:
             k = i + 1 if i + 1 < last else begin  # the next stretch
             ax, ay = ring[i + 1, 0] - ring[i, 0], ring[i + 1, 1] - ring[i, 1]
             bx, by = ring[k + 1, 0] - ring[k, 0], ring[k + 1, 1] - ring[k, 1]
             plain = ax * by != ay * bx or ax * bx + ay * by > 0  # it neither turns back nor stands still
+            plain = plain and abs(ring[i, 0] - ring[begin, 0]) < REACH and abs(ring[i, 1] - ring[begin, 1]) < REACH
             for j in range(i + 2, last if i > begin else last - 1):
                 plain = plain and _apart(ring, i, j)
             i += 1
@@ -84,7 +82,7 @@ def shells(ring: Ints, first: Ints, group: Ints) -> Ints:
     Parameters
     ----------
     ring, first
-        Rings in whole steps, those of a group from one origin, each of them `simple`.
+        Rings in whole steps, each of them `simple`.
     group
         Where the rings of each group begin; one longer than there are groups.
 
@@ -95,9 +93,10 @@ def shells(ring: Ints, first: Ints, group: Ints) -> Ints:
     """
     out = np.full(len(group) - 1, -1, dtype=np.int64)
     for row in range(len(out)):
-        shell, plain = np.int64(-1), True
+        shell, plain = np.int64(-1), first[group[row + 1]] - first[group[row]] <= 2 * LONGEST
         for each in range(group[row], group[row + 1]):
             x, y = ring[first[each], 0], ring[first[each], 1]
+            plain = plain and abs(x - ring[first[group[row]], 0]) < REACH and abs(y - ring[first[group[row]], 1]) < REACH
             around = 0  # how many others go round it
             for other in range(group[row], group[row + 1]):
                 inside = False

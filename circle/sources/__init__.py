@@ -122,7 +122,7 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
     zones = surroundings.zones(around)
     walls = enclosure(around, barred, table, closed_buildings, plane)
-    for layer, zone in surroundings.inside(shapely.centroid(table.geometry.to_numpy()), _with_compounds(zones, walls)).items():
+    for layer, zone in surroundings.inside(geometry.centres(table.geometry.to_numpy()), _with_compounds(zones, walls)).items():
         table[zone_column(layer)] = pd.Categorical(zone)
     if "compound" not in table:
         table["compound"] = pd.Categorical([""] * len(table))

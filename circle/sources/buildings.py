@@ -13,7 +13,6 @@ import shapely
 from numpy.typing import NDArray
 
 from circle import rules
-from circle.chunks import side_by_side
 from circle.errors import Findings
 from circle.projection import Plane
 from circle.sources import geometry
@@ -63,6 +62,8 @@ def _way_outlines(coordinates: NDArray[np.float64], counts: NDArray[np.int64], n
     out = np.empty(len(counts), dtype=object)
     of_line = np.repeat(ring, counts)
     out[ring] = geometry.polygons(coordinates[of_line], counts[ring])
+    crossing = np.zeros(len(counts), dtype=bool)
+    crossing[ring] = ~geometry.valid(out[ring], coordinates[of_line], counts[ring])
     open_coordinates, open_counts = (
         geometry.close_rings(coordinates[~of_line], counts[~ring]) if (~ring).any() else (coordinates[:0], counts[:0])
     )
@@ -73,8 +74,8 @@ def _way_outlines(coordinates: NDArray[np.float64], counts: NDArray[np.int64], n
     )
     findings.extend("sources.broken_ring", [f"way/{n}" for n in number[open_rows[~long_enough]]], "fewer than three corners: no outline")
     out[open_rows[long_enough]] = geometry.polygons(open_coordinates[np.repeat(long_enough, open_counts)], open_counts[long_enough])
-    drawn = np.flatnonzero(~shapely.is_missing(out))
-    for row in drawn[~side_by_side(shapely.is_valid, out[drawn])]:
+    crossing[open_rows[long_enough]] = ~shapely.is_valid(out[open_rows[long_enough]])
+    for row in np.flatnonzero(crossing):
         out[row] = geometry.areal(shapely.make_valid(out[row]))
         findings.add(
             "sources.broken_ring", f"way/{number[row]}", "outline crosses itself" + ("; mended" if out[row] is not None else ": no area")
@@ -119,9 +120,9 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
     frame["name"] = pd.Categorical([title or door or "" for title, door in zip(name, number, strict=True)])
     frame["use"] = pd.Categorical(use)
     frame["levels"] = _number(pd.Series(storeys, dtype=object))
-    centres = shapely.centroid(shapes)
+    centres = geometry.centres(shapes)
     scale = plane.units_per_metre_at(shapely.get_y(centres))
-    frame["area_m2"] = shapely.area(plane.project(shapes)) / scale**2
+    frame["area_m2"] = geometry.areas(shapes, plane) / scale**2
     around = _around(centres, landuse, lives)
     by_use = ~pd.isna(lives)
     by_area = ~by_use & ~pd.isna(around)

@@ -10,6 +10,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from circle.chunks import side_by_side
+from circle.kernels import rings as kernel
+from circle.projection import Plane
+
 _TRIANGLE = 4  # points of the smallest closed ring
 
 Floats = NDArray[np.float64]
@@ -45,6 +49,46 @@ def lines(coordinates: Floats, counts: Ints) -> Shapes:
     if not len(counts):
         return np.empty(0, dtype=object)
     return np.asarray(shapely.linestrings(coordinates, indices=np.repeat(np.arange(len(counts)), counts)))
+
+
+def valid(shapes: Shapes, coordinates: Floats, counts: Ints) -> NDArray[np.bool_]:
+    """Which of these polygons, made from these rings, are valid: GEOS is asked only where that is not plain."""
+    stop = np.cumsum(counts)
+    whole = kernel.steps(coordinates)
+    out = side_by_side(lambda first, last: kernel.simple(whole, first, last), stop - counts, stop)
+    asked = np.flatnonzero(~out)
+    out[asked] = shapely.is_valid(shapes[asked])
+    return np.asarray(out)
+
+
+def _plain(shapes: Shapes) -> tuple[NDArray[np.bool_], Floats, Ints]:
+    """Which shapes are polygons without holes, the coordinates of these, and where each begins."""
+    plain = (shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON) & (shapely.get_num_interior_rings(shapes) == 0)
+    plain &= ~shapely.is_empty(shapes)
+    first = np.r_[0, np.cumsum(shapely.get_num_coordinates(shapes[plain]))]
+    return plain, shapely.get_coordinates(shapes[plain]), first
+
+
+def centres(shapes: Shapes) -> Shapes:
+    """Centres of gravity of areas, as points."""
+    out = np.empty(len(shapes), dtype=object)
+    plain, coordinates, first = _plain(shapes)
+    found = kernel.centres(coordinates, first)
+    known = np.flatnonzero(plain)[~np.isnan(found[:, 0])]
+    out[known] = shapely.points(found[~np.isnan(found[:, 0])])
+    others = np.flatnonzero(shapely.is_missing(out))
+    out[others] = shapely.centroid(shapes[others])
+    return out
+
+
+def areas(shapes: Shapes, plane: Plane) -> Floats:
+    """Areas in square units of the plane, of shapes in degrees."""
+    out = np.empty(len(shapes))
+    plain, degrees, first = _plain(shapes)
+    on_plane = side_by_side(lambda lon, lat: np.column_stack(plane.forward(lon, lat)), *degrees.T) if len(degrees) else degrees
+    out[plain] = np.abs(kernel.areas(on_plane, first))
+    out[~plain] = shapely.area(plane.project(shapes[~plain]))
+    return out
 
 
 def areal(shape: shapely.Geometry) -> shapely.Geometry | None:

@@ -36,7 +36,7 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
     rings = rings[shapely.get_num_points(raw[rings]) > 3]
     points, ring = shapely.get_coordinates(raw[rings], return_index=True)
     polygons = shapely.polygons(shapely.linearrings(points, indices=ring)) if len(rings) else raw[rings]
-    for row in np.flatnonzero(~shapely.is_valid(polygons)):
+    for row in np.flatnonzero(~geometry.valid(polygons, points, np.bincount(ring, minlength=len(rings)))):
         polygons[row] = geometry.areal(shapely.make_valid(polygons[row]))
         if polygons[row] is not None:
             crossing = extract.lines[rings[row] - len(extract.points)].id
