@@ -56,3 +56,20 @@ def places(number: Ints, shelf: Ints, width: int, x: Shorts, y: Shorts, sought: 
         else:
             out[place, 0] = out[place, 1] = nowhere
     return out
+
+
+@compiled
+def stretches(start: Ints, count: Ints, x: Shorts, y: Shorts, ref: Ints) -> tuple[NDArray[np.float64], Ints]:
+    """Degrees and numbers of the points from each `start` on, one stretch after the other; `x` and `y` are in ten-millionths.
+
+    >>> stretches(np.array([2, 0]), np.array([1, 2]), *np.array([[10, 20, 30], [1, 2, 3]], dtype=np.int32), np.array([7, 8, 9]))[1].tolist()
+    [9, 7, 8]
+    """
+    total = count.sum()
+    points, refs = np.empty((total, 2)), np.empty(total, dtype=np.int64)
+    place = 0
+    for row in range(len(start)):
+        for at in range(start[row], start[row] + count[row]):
+            points[place, 0], points[place, 1], refs[place] = x[at] / 1e7, y[at] / 1e7, ref[at]
+            place += 1
+    return points, refs

@@ -259,9 +259,11 @@ def _with_squares(
             "count": [len(ring) for _, _, ring in rings],
         }
     )
-    words = ("name", "class", "road", "stop", "level")
-    ways = pd.concat([ways.astype(dict.fromkeys((*words, "access"), object)), more], ignore_index=True)
-    ways = ways.astype(dict.fromkeys(words, "category") | {"access": pd.CategoricalDtype(list(rules.ACCESS))})
+    for column in ("name", "class", "road", "stop", "level", "access"):
+        known = rules.ACCESS if column == "access" else sorted({*ways[column].cat.categories, *more[column]})
+        kind = pd.CategoricalDtype(pd.Index(known, dtype=ways[column].cat.categories.dtype))
+        ways[column], more[column] = ways[column].astype(kind), more[column].astype(kind)
+    ways = pd.concat([ways, more], ignore_index=True)
     points = pd.DataFrame([point for _, _, ring in rings for point in ring], columns=["node", "lon", "lat"])
     return ways, pd.concat([vertices, points], ignore_index=True)
 

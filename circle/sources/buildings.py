@@ -47,7 +47,7 @@ def outlines(extract: Extract, findings: Findings) -> tuple[NDArray[np.object_],
     outer = np.isin(number, np.asarray(extract.building_outers, dtype=np.int64)) & is_way
     ids = np.char.add(np.where(is_way, "way/", "relation/"), number.astype(str)).astype(object)
     findings.extend("sources.same_building", ids[outer], "outer ring of a building relation, counted once as the relation")
-    _, first = np.unique(ids[::-1], return_index=True)
+    _, first = np.unique((number * 2 + is_way)[::-1], return_index=True)
     last = np.zeros(len(ids), dtype=bool)
     last[len(ids) - 1 - first] = True  # of several versions in one file the last counts
     findings.extend("sources.duplicate_id", ids[~last], "several versions of one building: the last one counts")

@@ -94,9 +94,7 @@ class Ways:
     def lines(self, rows: Ints, runs: Sequence[tuple[int, list[Corner]]] = ()) -> Lines:
         """Lines of good ways, and of `runs` of others (row, corners); in the order of rows."""
         count = np.diff(self.first)[rows]
-        place = _spread(self.first[rows], count)
-        points = np.column_stack([self.x[place] / DIGITS, self.y[place] / DIGITS])
-        refs = self.ref[place]
+        points, refs = look_up.stretches(self.first[rows], count, self.x, self.y, self.ref)
         if not runs:
             return Lines(self.id[rows], count, points, refs)
         more = [corner for _, run in runs for corner in run]
@@ -127,4 +125,4 @@ def _places(nodes: pbf.Nodes, refs: Ints) -> tuple[Ints, Ints]:
 
     shelf, width = look_up.shelves(number)
     both = side_by_side(lambda some: look_up.places(number, shelf, width, x, y, some, UNDEFINED), refs)
-    return both[:, 0], both[:, 1]
+    return both[:, 0].copy(), both[:, 1].copy()

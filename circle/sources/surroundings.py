@@ -129,6 +129,7 @@ def background(shapes: gpd.GeoDataFrame, roads: gpd.GeoDataFrame) -> gpd.GeoData
 def doors(shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Nodes that people go in and out by: `id`, `home` (one starts a walk there), `visit` (visitors are let in there), geometry."""
     points = shapes[shapes["kind"] == "point"]
+    points = points[np.fromiter(("entrance" in tags for tags in points["tags"]), dtype=bool, count=len(points))]
     home = points["tags"].map(rules.door).to_numpy(dtype=bool)
     visit = points["tags"].map(lambda tags: rules.door(tags, facility=True)).to_numpy(dtype=bool)
     keep = home | visit

@@ -158,21 +158,26 @@ class Tags:
 
     def dictionaries(self) -> list[dict[str, str]]:
         """All tags of every object. Objects with the same tags share one dictionary: it must not be changed."""
+        found, which = self.different()
+        return [found[each] for each in which]
+
+    def different(self) -> tuple[list[dict[str, str]], list[int]]:
+        """Every different set of tags, in the order in which it is first met; and which of them each object has."""
         text = self.words.text
-        known: dict[bytes, dict[str, str]] = {}
-        out = []
+        known: dict[bytes, int] = {}
+        found: list[dict[str, str]] = []
+        which = []
         pairs = np.column_stack([self.key, self.value])
         raw, width = pairs.tobytes(), pairs.itemsize * 2
-        bounds = (self.first * width).tolist()
         start = 0
-        for stop in bounds[1:]:
+        for stop in (self.first * width).tolist()[1:]:
             same = raw[start:stop]
-            found = known.get(same)
-            if found is None:
-                found = known[same] = {text(key): text(value) for key, value in pairs[start // width : stop // width].tolist()}
-            out.append(found)
+            number = known.setdefault(same, len(found))
+            if number == len(found):
+                found.append({text(key): text(value) for key, value in pairs[start // width : stop // width].tolist()})
+            which.append(number)
             start = stop
-        return out
+        return found, which
 
     def _among(self, keys: Iterable[str]) -> Bools:
         wanted = np.zeros(len(self.words) + 1, dtype=bool)
