@@ -40,7 +40,7 @@ def places(number: Ints, shelf: Ints, width: int, x: Shorts, y: Shorts, sought: 
         row += 1  # the nodes of a way are often numbered one after the other
         if row >= len(number) or number[row] != wanted:
             high = (wanted - number[0]) >> width
-            row = -1
+            row = np.int64(-1)
             if 0 <= high < len(shelf) - 1:
                 low, end = shelf[high], shelf[high + 1]
                 while low < end:

@@ -3,8 +3,8 @@
 Takes: rings one after the other, in degrees or on a plane.   Gives: per ring, what Shapely would say, at a fraction of its price.
 Never: decides a close case. What touches, nearly touches, is large or is long is answered with no, and left to GEOS.
 
-Places on the map are whole ten-millionths of a degree, so that turns are counted in whole numbers, without rounding. What is apart by as much as
-one of them, over at most `REACH` of them, is apart in floating point too.
+Places on the map are whole ten-millionths of a degree, so that turns are counted in whole numbers, without rounding. What is apart by as
+much as one of them, over at most `REACH` of them, is apart in floating point too.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def shells(ring: Ints, first: Ints, group: Ints) -> Ints:
                         plain = plain and _apart(ring, i, j)
                 around += inside
             if around == 0 and shell < 0:
-                shell = each
+                shell = np.int64(each)
             elif around != 1:
                 plain = False
         if plain:

@@ -39,7 +39,7 @@ def _number(raw: Any, at: Any, stop: Any) -> Any:
 
 @compiled
 def _field(raw: Any, at: Any, stop: Any) -> Any:
-    """The field that begins at `at`: its number, how it is written, its value or first byte, and what follows it; -1 where it breaks off."""
+    """The field at `at`: its number, how it is written, its value or first byte, and what follows it; -1 where it breaks off."""
     key, at = _number(raw, at, stop)
     kind = key & 7
     if at < 0 or key < 8:
@@ -81,7 +81,7 @@ def fields(raw: Bytes, start: int, stop: int) -> tuple[Ints, bool]:
 
 @compiled
 def objects(raw: Bytes, start: Ints, stop: Ints) -> tuple[Ints, bool]:
-    """Many messages of the shape of OSM's ways and relations: field 1 a number, 4 a message whose field 2 is a number, 2, 3, 8, 9 and 10 packed.
+    """Many messages like OSM's ways and relations: field 1 a number, 4 a message whose field 2 is one, 2, 3, 8, 9 and 10 packed.
 
     Returns
     -------

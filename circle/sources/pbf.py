@@ -3,9 +3,9 @@
 Takes: a plain PBF file (zlib or no packing, dense nodes).   Gives: `Columns`; no Python object for any node, way or relation.
 Never: decides what a tag means, or decodes a text before somebody asks for it.
 
-protobuf's own reader opens the envelopes. What is in them is taken apart by a kernel (`kernels/wire.py`), for all objects of a block at once: a
-tenth of a microsecond an object, where an object each costs ten. Format: https://wiki.openstreetmap.org/wiki/PBF_Format; the fields below
-carry its names and numbers.
+protobuf's own reader opens the envelopes. What is in them is taken apart by kernels (`kernels/wire.py`), for all objects of a block at
+once: a tenth of a microsecond an object, where an object each costs ten.
+Format: https://wiki.openstreetmap.org/wiki/PBF_Format; the fields below carry its names and numbers.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from circle.sources.tags import Codes, Tags, Words, first_of
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
+Shorts = NDArray[np.int32]
 Texts = tuple[Bytes, Ints, Ints]  # bytes, and where in them each text begins and ends
 Progress = Callable[[int], None] | None
 
@@ -61,8 +62,8 @@ class Nodes:
     """All nodes: `id`; `x`, `y` in ten-millionths of a degree; `tagged`: rows that have tags; `tags` and `time` of those rows."""
 
     id: Ints
-    x: Ints
-    y: Ints
+    x: Shorts
+    y: Shorts
     tagged: Ints
     tags: Tags
     time: Ints
@@ -233,8 +234,8 @@ class _Message:
 
     def numbers(self, field: int, *, summed: bool) -> Ints:
         """Numbers that are packed in a field."""
-        spans = self.spans(field)[-1:]
-        return _numbers(self.raw, spans[:, 0], spans[:, 1], summed=summed)[0]
+        start, stop = self.spans(field)[-1:].T.copy()
+        return _numbers(self.raw, start, stop, summed=summed)[0]
 
 
 def _numbers(raw: Bytes, start: Ints, stop: Ints, *, summed: bool) -> tuple[Ints, Ints]:

@@ -85,10 +85,11 @@ def _around(bounds: Shapes, group: Ints) -> Shapes:
 def _built(bounds: Shapes) -> Shapes:
     """Areas that lines bound, each line once; None where they do not, or not plainly."""
     with np.errstate(invalid="ignore"):  # lines that cross without a node; they are not plain
-        areas = shapely.build_area(bounds)
+        areas = np.asarray(shapely.build_area(bounds), dtype=object)
     plain = ~shapely.is_empty(areas) & np.isclose(shapely.length(areas), shapely.length(bounds), rtol=1e-12, atol=1e-12)
     plain[plain] = shapely.is_valid(areas[plain]) & shapely.is_simple(bounds[plain])
-    return np.where(plain, areas, None)
+    areas[~plain] = None
+    return areas
 
 
 def assembled(relations: Mapping[int, Sequence[int]], lines: Mapping[int, shapely.Geometry]) -> Iterator[tuple[int, shapely.Geometry]]:
