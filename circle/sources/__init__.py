@@ -118,11 +118,12 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     facilities = facility_table.table(candidates, services, plane, findings)
     closed = ~table["starts_walk"].to_numpy(dtype=bool)
     closed[closed] = [not rules.open_building(more or {"building": use}) for use, *_, more in (tags[row] for row in np.flatnonzero(closed))]
-    closed_buildings = table[closed]
+    closed_buildings = table[closed].drop(columns="centre")
     table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
+    centres = table.pop("centre").to_numpy(dtype=object)
     zones = surroundings.zones(around)
     walls = enclosure(around, barred, table, closed_buildings, plane)
-    for layer, zone in surroundings.inside(geometry.centres(table.geometry.to_numpy()), _with_compounds(zones, walls)).items():
+    for layer, zone in surroundings.inside(centres, _with_compounds(zones, walls)).items():
         table[zone_column(layer)] = pd.Categorical(zone)
     if "compound" not in table:
         table["compound"] = pd.Categorical([""] * len(table))

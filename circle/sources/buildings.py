@@ -108,7 +108,7 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
     """Describe buildings: use, name, storeys, footprint, whether people live there, households.
 
     `landuse`: areas with a column `residential` (True where people live, False where something else is). Row order is kept; a
-    column `starts_walk` says whether anybody starts a walk there.
+    column `starts_walk` says whether anybody starts a walk there, and `centre` is the centre of gravity, a point in degrees.
     """
     use, name, number, storeys, more = (list(column) for column in zip(*tags, strict=True)) if tags else ([], [], [], [], [])
     plain = {value: rules.building_use({"building": value}) for value in set(use)}
@@ -120,9 +120,9 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
     frame["name"] = pd.Categorical([title or door or "" for title, door in zip(name, number, strict=True)])
     frame["use"] = pd.Categorical(use)
     frame["levels"] = _number(pd.Series(storeys, dtype=object))
-    centres = geometry.centres(shapes)
+    centres, areas = geometry.measured(shapes, plane)
     scale = plane.units_per_metre_at(shapely.get_y(centres))
-    frame["area_m2"] = geometry.areas(shapes, plane) / scale**2
+    frame["area_m2"] = areas / scale**2
     around = _around(centres, landuse, lives)
     by_use = ~pd.isna(lives)
     by_area = ~by_use & ~pd.isna(around)
@@ -131,6 +131,7 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
         np.select([by_use, by_area], ["use", "area"], "assumed"), categories=["use", "area", "assumed"]
     )
     frame["starts_walk"] = starts_walk
+    frame["centre"] = centres
     return estimated(frame, _number(pd.Series([None if m is None else m.get("building:flats") for m in more], dtype=object)))
 
 

@@ -61,34 +61,24 @@ def valid(shapes: Shapes, coordinates: Floats, counts: Ints) -> NDArray[np.bool_
     return np.asarray(out)
 
 
-def _plain(shapes: Shapes) -> tuple[NDArray[np.bool_], Floats, Ints]:
-    """Which shapes are polygons without holes, the coordinates of these, and where each begins."""
-    plain = (shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON) & (shapely.get_num_interior_rings(shapes) == 0)
-    plain &= ~shapely.is_empty(shapes)
-    first = np.r_[0, np.cumsum(shapely.get_num_coordinates(shapes[plain]))]
-    return plain, shapely.get_coordinates(shapes[plain]), first
-
-
-def centres(shapes: Shapes) -> Shapes:
-    """Centres of gravity of areas, as points."""
-    out = np.empty(len(shapes), dtype=object)
-    plain, coordinates, first = _plain(shapes)
-    found = kernel.centres(coordinates, first)
-    known = np.flatnonzero(plain)[~np.isnan(found[:, 0])]
-    out[known] = shapely.points(found[~np.isnan(found[:, 0])])
-    others = np.flatnonzero(shapely.is_missing(out))
-    out[others] = shapely.centroid(shapes[others])
-    return out
-
-
-def areas(shapes: Shapes, plane: Plane) -> Floats:
-    """Areas in square units of the plane, of shapes in degrees."""
-    out = np.empty(len(shapes))
-    plain, degrees, first = _plain(shapes)
+def measured(shapes: Shapes, plane: Plane) -> tuple[Shapes, Floats]:
+    """Of areas in degrees the centres of gravity, as points, and the size in square units of the plane."""
+    centres, areas = np.empty(len(shapes), dtype=object), np.empty(len(shapes))
+    plain = (shapely.get_num_interior_rings(shapes) == 0) & (shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON)
+    rows = np.flatnonzero(plain)
+    count = shapely.get_num_coordinates(shapes[rows])
+    rows, count = rows[count > 0], count[count > 0]
+    degrees, first = shapely.get_coordinates(shapes[rows]), np.r_[0, np.cumsum(count)]
+    found = kernel.centres(degrees, first)
+    known = ~np.isnan(found[:, 0])  # a polygon without area has a centre too, and GEOS knows where
+    centres[rows[known]] = shapely.points(found[known])
+    others = np.flatnonzero(shapely.is_missing(centres))
+    centres[others] = shapely.centroid(shapes[others])
     on_plane = side_by_side(lambda lon, lat: np.column_stack(plane.forward(lon, lat)), *degrees.T) if len(degrees) else degrees
-    out[plain] = np.abs(kernel.areas(on_plane, first))
-    out[~plain] = shapely.area(plane.project(shapes[~plain]))
-    return out
+    areas[rows] = np.abs(kernel.areas(on_plane, first))
+    others = np.setdiff1d(np.arange(len(shapes)), rows, assume_unique=True)
+    areas[others] = shapely.area(plane.project(shapes[others]))
+    return centres, areas
 
 
 def areal(shape: shapely.Geometry) -> shapely.Geometry | None:
