@@ -49,10 +49,9 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One object: its tags, kind of geometry, all its names in one text, and whether it is named in Chinese."""
+    """One object: its tags, all its names in one text, and whether it is named in Chinese."""
 
     tags: Mapping[str, str]
-    geometry: Geometry
     names: str
     chinese: bool
 
@@ -64,7 +63,7 @@ class _Matcher:
     anchors: dict[str, dict[str, list[_Rule]]]  # key → value → rules: a miss costs one look-up per tag
     demote: list[re.Pattern[str] | None]
     closed_to: list[frozenset[str]]  # values of `access` with which the object serves nobody else
-    never: tuple[Condition, ...]
+    never: dict[str, frozenset[str]]  # key → values with which nothing is offered
     never_name: re.Pattern[str] | None
     stop_position: tuple[Condition, ...]
     name_keys: tuple[str, ...]
@@ -81,8 +80,8 @@ def service_keys() -> frozenset[str]:
     matcher = _matcher()
     rules = [rule for bucket in matcher.anchors.values() for found in bucket.values() for rule in found]
     looked_at = {key for rule in rules for key in (*rule.when.looks_at(), *rule.only)}
-    looked_at |= {key for c in (*matcher.never, *matcher.stop_position) for key in c.looks_at()}
-    return frozenset({*looked_at, *matcher.name_keys, "access"})
+    looked_at |= {key for c in matcher.stop_position for key in c.looks_at()}
+    return frozenset({*looked_at, *matcher.never, *matcher.name_keys, "access"})
 
 
 def service_base_keys() -> frozenset[str]:
@@ -101,8 +100,7 @@ def service_anchors(services: Collection[str]) -> dict[str, frozenset[str]]:
     frozenset({'toilets'})
     """
     matcher = _matcher()
-    wanted = {number for number, key in enumerate(matcher.order) if key in services}
-    wanted |= {source for source, offers in matcher.includes.items() if wanted & set(offers)}
+    wanted = _wanted(frozenset(services))
     found = {
         key: frozenset(v for v, rules in bucket.items() if any(r.service in wanted for r in rules))
         for key, bucket in matcher.anchors.items()
@@ -110,8 +108,10 @@ def service_anchors(services: Collection[str]) -> dict[str, frozenset[str]]:
     return {key: values for key, values in found.items() if values}
 
 
-def match_services(tags: Mapping[str, str], geometry: Geometry) -> tuple[str, ...]:
+def match_services(tags: Mapping[str, str], geometry: Geometry, asked: frozenset[str] | None = None) -> tuple[str, ...]:
     """Return the services that an object with these tags offers, in the order of `services.toml`; empty when none.
+
+    With `asked` only these services are looked for.
 
     >>> match_services({"amenity": "hospital", "name": "矿山路社区卫生服务中心"}, "area")
     ('clinic', 'health_centre')
@@ -128,7 +128,19 @@ def match_services(tags: Mapping[str, str], geometry: Geometry) -> tuple[str, ..
                 candidates = [*candidates, *rules] if candidates else rules
     if candidates is None:
         return ()
-    return _decide(matcher, candidates, tags, geometry)
+    if asked is None:
+        return _decide(matcher, candidates, tags, geometry)
+    wanted = _wanted(asked)
+    offered = _decide(matcher, [rule for rule in candidates if rule.service in wanted], tags, geometry)
+    return tuple(service for service in offered if service in asked)
+
+
+@lru_cache(maxsize=8)
+def _wanted(services: frozenset[str]) -> frozenset[int]:
+    """Numbers of services, and of those that offer them too."""
+    matcher = _matcher()
+    wanted = {number for number, key in enumerate(matcher.order) if key in services}
+    return frozenset(wanted.union(source for source, offers in matcher.includes.items() if wanted & set(offers)))
 
 
 def stop_position(tags: Mapping[str, str]) -> bool:
@@ -162,12 +174,16 @@ def _decide(matcher: _Matcher, candidates: list[_Rule], tags: Mapping[str, str],
     text = _names(matcher, tags)
     if not text:
         candidates = [r for r in candidates if r.name is None]
-        if not candidates:
-            return ()
-    if any(c.holds(tags) for c in matcher.never) or (text and matcher.never_name and matcher.never_name.search(text)):
+    candidates = [r for r in candidates if geometry in matcher.services[matcher.order[r.service]].geometry and r.when.holds(tags)]
+    if not candidates or any(key in matcher.never and has(tags, key, matcher.never[key]) for key in tags):
         return ()
-    seen = _Seen(tags, geometry, text, chinese(tags.get("name", "") or text))
-    offered = {rule.service for rule in candidates if _offers(matcher, rule, seen)}
+    seen = _Seen(tags, text, chinese(tags.get("name", "") or text))
+    offered: set[int] = set()
+    for rule in candidates:
+        if rule.service not in offered and _offers(matcher, rule, seen):
+            offered.add(rule.service)
+    if offered and text and matcher.never_name and matcher.never_name.search(text):  # many names, and few that get so far
+        return ()
     for service in tuple(offered):
         offered.update(matcher.includes.get(service, ()))
     return tuple(matcher.order[s] for s in sorted(offered))
@@ -176,8 +192,6 @@ def _decide(matcher: _Matcher, candidates: list[_Rule], tags: Mapping[str, str],
 def _offers(matcher: _Matcher, rule: _Rule, seen: _Seen) -> bool:
     tags, text = seen.tags, seen.names
     if tags.get("access") in matcher.closed_to[rule.service]:
-        return False
-    if seen.geometry not in matcher.services[matcher.order[rule.service]].geometry or not rule.when.holds(tags):
         return False
     if not all(key not in tags or has(tags, key, allowed) for key, allowed in rule.only.items()):
         return False
@@ -192,7 +206,8 @@ def _offers(matcher: _Matcher, rule: _Rule, seen: _Seen) -> bool:
 def _names(matcher: _Matcher, tags: Mapping[str, str]) -> str:
     """All names of an object in one text, full-width forms made plain."""
     found = [tags[key] for key in matcher.name_keys if key in tags]
-    return unicodedata.normalize("NFKC", "\n".join(found)) if found else ""
+    text = "\n".join(found)
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
 
 
 @lru_cache(maxsize=1)
@@ -209,7 +224,7 @@ def _build(root: Reader) -> _Matcher:
         anchors={},
         demote=[],
         closed_to=[],
-        never=tuple(Condition({k: v}, {}) for k, v in never.tags("tags").items()),
+        never=never.tags("tags"),
         never_name=never.pattern("name", shared),
         stop_position=tuple(only_condition(r) for r in root.tables("stop_position")),
         name_keys=root.words("name_keys"),

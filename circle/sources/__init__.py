@@ -118,11 +118,12 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
     facilities = facility_table.table(candidates, services, plane, findings)
     closed = ~table["starts_walk"].to_numpy(dtype=bool)
     closed[closed] = [not rules.open_building(more or {"building": use}) for use, *_, more in (tags[row] for row in np.flatnonzero(closed))]
-    closed_buildings = table[closed]
+    closed_buildings = table[closed].drop(columns="centre")
     table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
+    centres = table.pop("centre").to_numpy(dtype=object)
     zones = surroundings.zones(around)
     walls = enclosure(around, barred, table, closed_buildings, plane)
-    for layer, zone in surroundings.inside(shapely.centroid(table.geometry.to_numpy()), _with_compounds(zones, walls)).items():
+    for layer, zone in surroundings.inside(centres, _with_compounds(zones, walls)).items():
         table[zone_column(layer)] = pd.Categorical(zone)
     if "compound" not in table:
         table["compound"] = pd.Categorical([""] * len(table))
@@ -259,9 +260,11 @@ def _with_squares(
             "count": [len(ring) for _, _, ring in rings],
         }
     )
-    words = ("name", "class", "road", "stop", "level")
-    ways = pd.concat([ways.astype(dict.fromkeys((*words, "access"), object)), more], ignore_index=True)
-    ways = ways.astype(dict.fromkeys(words, "category") | {"access": pd.CategoricalDtype(list(rules.ACCESS))})
+    for column in ("name", "class", "road", "stop", "level", "access"):
+        known = rules.ACCESS if column == "access" else sorted({*ways[column].cat.categories, *more[column]})
+        kind = pd.CategoricalDtype(pd.Index(known, dtype=ways[column].cat.categories.dtype))
+        ways[column], more[column] = ways[column].astype(kind), more[column].astype(kind)
+    ways = pd.concat([ways, more], ignore_index=True)
     points = pd.DataFrame([point for _, _, ring in rings for point in ring], columns=["node", "lon", "lat"])
     return ways, pd.concat([vertices, points], ignore_index=True)
 

@@ -13,7 +13,6 @@ import shapely
 from numpy.typing import NDArray
 
 from circle import rules
-from circle.chunks import side_by_side
 from circle.errors import Findings
 from circle.projection import Plane
 from circle.sources import geometry
@@ -48,7 +47,7 @@ def outlines(extract: Extract, findings: Findings) -> tuple[NDArray[np.object_],
     outer = np.isin(number, np.asarray(extract.building_outers, dtype=np.int64)) & is_way
     ids = np.char.add(np.where(is_way, "way/", "relation/"), number.astype(str)).astype(object)
     findings.extend("sources.same_building", ids[outer], "outer ring of a building relation, counted once as the relation")
-    _, first = np.unique(ids[::-1], return_index=True)
+    _, first = np.unique((number * 2 + is_way)[::-1], return_index=True)
     last = np.zeros(len(ids), dtype=bool)
     last[len(ids) - 1 - first] = True  # of several versions in one file the last counts
     findings.extend("sources.duplicate_id", ids[~last], "several versions of one building: the last one counts")
@@ -63,6 +62,8 @@ def _way_outlines(coordinates: NDArray[np.float64], counts: NDArray[np.int64], n
     out = np.empty(len(counts), dtype=object)
     of_line = np.repeat(ring, counts)
     out[ring] = geometry.polygons(coordinates[of_line], counts[ring])
+    crossing = np.zeros(len(counts), dtype=bool)
+    crossing[ring] = ~geometry.valid(out[ring], coordinates[of_line], counts[ring])
     open_coordinates, open_counts = (
         geometry.close_rings(coordinates[~of_line], counts[~ring]) if (~ring).any() else (coordinates[:0], counts[:0])
     )
@@ -73,8 +74,8 @@ def _way_outlines(coordinates: NDArray[np.float64], counts: NDArray[np.int64], n
     )
     findings.extend("sources.broken_ring", [f"way/{n}" for n in number[open_rows[~long_enough]]], "fewer than three corners: no outline")
     out[open_rows[long_enough]] = geometry.polygons(open_coordinates[np.repeat(long_enough, open_counts)], open_counts[long_enough])
-    drawn = np.flatnonzero(~shapely.is_missing(out))
-    for row in drawn[~side_by_side(shapely.is_valid, out[drawn])]:
+    crossing[open_rows[long_enough]] = ~shapely.is_valid(out[open_rows[long_enough]])
+    for row in np.flatnonzero(crossing):
         out[row] = geometry.areal(shapely.make_valid(out[row]))
         findings.add(
             "sources.broken_ring", f"way/{number[row]}", "outline crosses itself" + ("; mended" if out[row] is not None else ": no area")
@@ -107,7 +108,7 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
     """Describe buildings: use, name, storeys, footprint, whether people live there, households.
 
     `landuse`: areas with a column `residential` (True where people live, False where something else is). Row order is kept; a
-    column `starts_walk` says whether anybody starts a walk there.
+    column `starts_walk` says whether anybody starts a walk there, and `centre` is the centre of gravity, a point in degrees.
     """
     use, name, number, storeys, more = (list(column) for column in zip(*tags, strict=True)) if tags else ([], [], [], [], [])
     plain = {value: rules.building_use({"building": value}) for value in set(use)}
@@ -119,9 +120,9 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
     frame["name"] = pd.Categorical([title or door or "" for title, door in zip(name, number, strict=True)])
     frame["use"] = pd.Categorical(use)
     frame["levels"] = _number(pd.Series(storeys, dtype=object))
-    centres = shapely.centroid(shapes)
+    centres, areas = geometry.measured(shapes, plane)
     scale = plane.units_per_metre_at(shapely.get_y(centres))
-    frame["area_m2"] = shapely.area(plane.project(shapes)) / scale**2
+    frame["area_m2"] = areas / scale**2
     around = _around(centres, landuse, lives)
     by_use = ~pd.isna(lives)
     by_area = ~by_use & ~pd.isna(around)
@@ -130,6 +131,7 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
         np.select([by_use, by_area], ["use", "area"], "assumed"), categories=["use", "area", "assumed"]
     )
     frame["starts_walk"] = starts_walk
+    frame["centre"] = centres
     return estimated(frame, _number(pd.Series([None if m is None else m.get("building:flats") for m in more], dtype=object)))
 
 

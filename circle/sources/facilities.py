@@ -43,8 +43,9 @@ def table(candidates: Iterable[Candidate], services: Collection[str], plane: Pla
     The same facility mapped twice (a node in an area, a node beside its twin, a bus stop's stopping point beside its platform) is
     one row; the others are named in its column `merged`, and each is a finding (`sources.merged_facility`).
     """
-    offers = ((service, each) for each in candidates for service in rules.match_services(each.tags, each.kind))
-    rows = [(service, each, rules.stop_position(each.tags)) for service, each in offers if service in services]
+    wanted = frozenset(services)
+    offers = ((service, each) for each in candidates for service in rules.match_services(each.tags, each.kind, wanted))
+    rows = [(service, each, rules.stop_position(each.tags)) for service, each in offers]
     asked = rules.service_keys() - {"name"}
     frame = pd.DataFrame(
         {

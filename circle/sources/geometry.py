@@ -10,6 +10,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from circle.chunks import side_by_side
+from circle.kernels import rings as kernel
+from circle.projection import Plane
+
 _TRIANGLE = 4  # points of the smallest closed ring
 
 Floats = NDArray[np.float64]
@@ -45,6 +49,36 @@ def lines(coordinates: Floats, counts: Ints) -> Shapes:
     if not len(counts):
         return np.empty(0, dtype=object)
     return np.asarray(shapely.linestrings(coordinates, indices=np.repeat(np.arange(len(counts)), counts)))
+
+
+def valid(shapes: Shapes, coordinates: Floats, counts: Ints) -> NDArray[np.bool_]:
+    """Which of these polygons, made from these rings, are valid: GEOS is asked only where that is not plain."""
+    stop = np.cumsum(counts)
+    whole = kernel.steps(coordinates)
+    out = side_by_side(lambda first, last: kernel.simple(whole, first, last), stop - counts, stop)
+    asked = np.flatnonzero(~out)
+    out[asked] = shapely.is_valid(shapes[asked])
+    return np.asarray(out)
+
+
+def measured(shapes: Shapes, plane: Plane) -> tuple[Shapes, Floats]:
+    """Of areas in degrees the centres of gravity, as points, and the size in square units of the plane."""
+    centres, areas = np.empty(len(shapes), dtype=object), np.empty(len(shapes))
+    plain = (shapely.get_num_interior_rings(shapes) == 0) & (shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON)
+    rows = np.flatnonzero(plain)
+    count = shapely.get_num_coordinates(shapes[rows])
+    rows, count = rows[count > 0], count[count > 0]
+    degrees, first = shapely.get_coordinates(shapes[rows]), np.r_[0, np.cumsum(count)]
+    found = kernel.centres(degrees, first)
+    known = ~np.isnan(found[:, 0])  # a polygon without area has a centre too, and GEOS knows where
+    centres[rows[known]] = shapely.points(found[known])
+    others = np.flatnonzero(shapely.is_missing(centres))
+    centres[others] = shapely.centroid(shapes[others])
+    on_plane = side_by_side(lambda lon, lat: np.column_stack(plane.forward(lon, lat)), *degrees.T) if len(degrees) else degrees
+    areas[rows] = np.abs(kernel.areas(on_plane, first))
+    others = np.setdiff1d(np.arange(len(shapes)), rows, assume_unique=True)
+    areas[others] = shapely.area(plane.project(shapes[others]))
+    return centres, areas
 
 
 def areal(shape: shapely.Geometry) -> shapely.Geometry | None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circle.chunks import side_by_side
+from circle.kernels import look_up
 from circle.sources import pbf
 
 Floats = NDArray[np.float64]
@@ -93,9 +94,7 @@ class Ways:
     def lines(self, rows: Ints, runs: Sequence[tuple[int, list[Corner]]] = ()) -> Lines:
         """Lines of good ways, and of `runs` of others (row, corners); in the order of rows."""
         count = np.diff(self.first)[rows]
-        place = _spread(self.first[rows], count)
-        points = np.column_stack([self.x[place] / DIGITS, self.y[place] / DIGITS])
-        refs = self.ref[place]
+        points, refs = look_up.stretches(self.first[rows], count, self.x, self.y, self.ref)
         if not runs:
             return Lines(self.id[rows], count, points, refs)
         more = [corner for _, run in runs for corner in run]
@@ -124,10 +123,6 @@ def _places(nodes: pbf.Nodes, refs: Ints) -> tuple[Ints, Ints]:
         order = np.argsort(number, kind="stable")
         number, x, y = number[order], x[order], y[order]
 
-    def found(some: Ints) -> Ints:
-        row = np.minimum(np.searchsorted(number, some), len(number) - 1)
-        there = number[row] == some
-        return np.column_stack([np.where(there, x[row], UNDEFINED), np.where(there, y[row], UNDEFINED)])
-
-    both = side_by_side(found, refs)
-    return both[:, 0], both[:, 1]
+    shelf, width = look_up.shelves(number)
+    both = side_by_side(lambda some: look_up.places(number, shelf, width, x, y, some, UNDEFINED), refs)
+    return both[:, 0].copy(), both[:, 1].copy()

@@ -13,6 +13,7 @@ import gc
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -269,12 +270,8 @@ class _Reader:
         rows = np.sort(np.r_[good, np.asarray([row for row, _ in runs], dtype=np.int64)])
         walking = tags.take(rows)
         out.walk_name = ["" if name is None else name for name in self.words.spelled(walking.values("name")).tolist()]
-        known: dict[int, int] = {}
-        combos = walking.only(self.walk_keys).dictionaries()
-        for each in combos:
-            if id(each) not in known:
-                known[id(each)] = self._combo(each)
-        out.walk_combo = np.fromiter((known[id(each)] for each in combos), dtype=np.int64, count=len(combos))
+        found, which = walking.only(self.walk_keys).different()
+        out.walk_combo = np.asarray([*map(self._combo, found)], dtype=np.int64)[which]
 
     def _lines(self, way: Ways, rows: Ints, tags: Tags) -> None:
         rows = rows[np.argsort(way.id[rows], kind="stable")]  # the same order, however the file is sorted
@@ -301,17 +298,16 @@ class _Reader:
         building = tags.values("building") != NONE
         square = tags.values("highway") != NONE
         everything, short = tags.dictionaries(), described(tags)
-        outer = self.words.code("outer")
-        for place, row in enumerate(rows.tolist()):
-            number, span = int(relations.id[row]), slice(relations.first[row], relations.first[row + 1])
-            of_ways = relations.kind[span] == 1
-            ways = relations.ref[span][of_ways].tolist()
+        numbers, members = relations.id[rows].tolist(), relations.kind == 1
+        before, ref = np.r_[0, np.cumsum(members)][relations.first], relations.ref[members].tolist()
+        outer = (relations.role[members] == self.words.code("outer")).tolist()
+        for place, (number, start, stop) in enumerate(zip(numbers, before[rows].tolist(), before[rows + 1].tolist(), strict=True)):
+            ways = ref[start:stop]
             if len(set(ways)) < len(ways):
                 out.findings.add("sources.duplicate_member", f"relation/{number}", f"{len(ways) - len(set(ways))} of {len(ways)} members")
             self.members.update(ways)
             if building[place]:
-                roles = relations.role[span][of_ways].tolist()
-                out.building_outers.extend(way for way, role in zip(ways, roles, strict=True) if role == outer)
+                out.building_outers.extend(compress(ways, outer[start:stop]))
                 out.building_relations[number] = (short[place], ways)
             else:
                 out.area_relations[number] = (everything[place], ways)

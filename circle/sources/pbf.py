@@ -3,8 +3,8 @@
 Takes: a plain PBF file (zlib or no packing, dense nodes).   Gives: `Columns`; no Python object for any node, way or relation.
 Never: decides what a tag means, or decodes a text before somebody asks for it.
 
-Messages are taken apart by protobuf's own reader. The numbers packed in them are declared as bytes here (on the wire they are the same) and
-decoded for all objects of a block at once: a tenth of a microsecond an object, where an object each costs ten.
+protobuf's own reader opens the envelopes. What is in them is taken apart by kernels (`kernels/wire.py`), for all objects of a block at
+once: a tenth of a microsecond an object, where an object each costs ten.
 Format: https://wiki.openstreetmap.org/wiki/PBF_Format; the fields below carry its names and numbers.
 """
 
@@ -25,31 +25,32 @@ import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 from numpy.typing import NDArray
 
-from circle.sources.tags import Tags, Words, first_of
+from circle.kernels import wire
+from circle.sources.tags import Codes, Tags, Words, first_of
 
+Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
+Shorts = NDArray[np.int32]
+Texts = tuple[Bytes, Ints, Ints]  # bytes, and where in them each text begins and ends
 Progress = Callable[[int], None] | None
 
 KINDS = ("node", "way", "relation")
-_TYPES = {"int64": 3, "int32": 5, "bytes": 12, "string": 9}
-_MESSAGES = {
+_TYPES = {"int32": 5, "bytes": 12, "string": 9}
+_ENVELOPES = {
     "BlobHeader": ("type=1 string", "datasize=3 int32"),
     "Blob": ("raw=1 bytes", "raw_size=2 int32", "zlib_data=3 bytes"),
-    "StringTable": ("s=1 bytes*",),
-    "Info": ("timestamp=2 int64",),
-    "DenseInfo": ("timestamp=2 bytes",),
-    "DenseNodes": ("id=1 bytes", "denseinfo=5 DenseInfo", "lat=8 bytes", "lon=9 bytes", "keys_vals=10 bytes"),
-    "Way": ("id=1 int64", "keys=2 bytes", "vals=3 bytes", "info=4 Info", "refs=8 bytes"),
-    "Relation": (
-        *("id=1 int64", "keys=2 bytes", "vals=3 bytes", "info=4 Info"),
-        *("roles_sid=8 bytes", "memids=9 bytes", "types=10 bytes"),
-    ),
-    "PrimitiveGroup": ("nodes=1 bytes*", "dense=2 DenseNodes", "ways=3 Way*", "relations=4 Relation*"),
-    "PrimitiveBlock": (
-        *("stringtable=1 StringTable", "primitivegroup=2 PrimitiveGroup*", "granularity=17 int32"),
-        *("date_granularity=18 int32", "lat_offset=19 int64", "lon_offset=20 int64"),
-    ),
 }
+# fields of the messages within
+_STRINGS, _GROUP, _GRANULARITY, _DATE_GRANULARITY, _LAT_OFFSET, _LON_OFFSET = 1, 2, 17, 18, 19, 20  # PrimitiveBlock
+_TEXT = 1  # StringTable
+_NODE, _DENSE, _WAY, _RELATION = 1, 2, 3, 4  # PrimitiveGroup
+_DENSE_ID, _DENSE_INFO, _LAT, _LON, _KEYS_VALS = 1, 5, 8, 9, 10  # DenseNodes
+_TIMESTAMP = 2  # DenseInfo
+_KEYS, _VALS = 2, 4  # columns of `wire.objects`: where keys and values begin
+_LISTS = {_WAY: {"ref": 6}, _RELATION: {"role": 6, "ref": 8, "kind": 10}}  # and what else a way or relation lists
+
+
+_LARGEST = 32 * 1024 * 1024  # bytes of a block: the format forbids more
 
 
 class Unusual(Exception):  # noqa: N818 - no error: libosmium writes the file again in the usual way
@@ -61,8 +62,8 @@ class Nodes:
     """All nodes: `id`; `x`, `y` in ten-millionths of a degree; `tagged`: rows that have tags; `tags` and `time` of those rows."""
 
     id: Ints
-    x: Ints
-    y: Ints
+    x: Shorts
+    y: Shorts
     tagged: Ints
     tags: Tags
     time: Ints
@@ -116,8 +117,8 @@ def read(path: Path, progress: Progress = None) -> Columns:
     words = Words()
     parts: list[dict[str, _Part]] = []
     seen, order = 0, [0]
-    for block, strings in _decoded(path):
-        codes = words.codes(strings)
+    for block, texts in _decoded(path):
+        codes = words.numbers(*texts)
         for part in block.values():
             part.words(codes)
             seen += len(part["id"])
@@ -131,7 +132,7 @@ def read(path: Path, progress: Progress = None) -> Columns:
 class _Part(dict[str, NDArray[Any]]):
     """Columns of one kind of object in one block; `count_…` says how many entries each object has."""
 
-    def words(self, codes: Ints) -> None:
+    def words(self, codes: Codes) -> None:
         """Put the file's numbers of words for the block's own."""
         for name in ("key", "value", "role"):
             if name in self:
@@ -141,7 +142,7 @@ class _Part(dict[str, NDArray[Any]]):
                 self[name] = codes[column]
 
 
-def _decoded(path: Path) -> Iterator[tuple[dict[str, _Part], Sequence[bytes]]]:
+def _decoded(path: Path) -> Iterator[tuple[dict[str, _Part], Texts]]:
     """Blocks in order, unpacked and decoded on all cores, a few ahead of whoever asks."""
     workers = max(1, min(4, os.cpu_count() or 1))
     with path.open("rb") as stream, ThreadPoolExecutor(workers) as pool:
@@ -171,40 +172,78 @@ def _blobs(stream: Any) -> Iterator[bytes]:
             raise ValueError(f"a block of unknown type {header.type[:20]!r}")
 
 
-def _block(packed: bytes) -> tuple[dict[str, _Part], Sequence[bytes]]:
+def _block(packed: bytes) -> tuple[dict[str, _Part], Texts]:
     """One block: columns by kind of object, and its texts."""
-    block = _unpacked(packed)
+    raw = _unpacked(packed)
+    block = _Message.of(raw, 0, len(raw))
     found: dict[str, list[_Part]] = {}
-    for group in block.primitivegroup:
-        if len(group.nodes):
+    for start, stop in block.spans(_GROUP).tolist():
+        group = _Message.of(raw, start, stop)
+        if len(group.spans(_NODE)):
             raise Unusual
-        if group.HasField("dense"):
-            found.setdefault("node", []).append(_dense(group.dense, block))
-        if len(group.ways):
-            found.setdefault("way", []).append(_objects(group.ways, {"ref": "refs"}))
-        if len(group.relations):
-            members = {"ref": "memids", "kind": "types", "role": "roles_sid"}
-            found.setdefault("relation", []).append(_objects(group.relations, members))
-    seconds = (block.date_granularity or 1000) / 1000
+        for begin, end in group.spans(_DENSE).tolist():
+            found.setdefault("node", []).append(_dense(_Message.of(raw, begin, end), block))
+        for kind in (_WAY, _RELATION):
+            if len(spans := group.spans(kind)):
+                found.setdefault(KINDS[kind - _DENSE], []).append(_objects(raw, spans, _LISTS[kind]))
+    seconds = (block.number(_DATE_GRANULARITY) or 1000) / 1000
     columns = {kind: _Part(_chained(parts)) for kind, parts in found.items()}
     for part in columns.values():
         part["time"] = (part["time"] * seconds).astype(np.int64)
-    return columns, list(block.stringtable.s)
+    texts = [_Message.of(raw, start, stop).spans(_TEXT) for start, stop in block.spans(_STRINGS).tolist()]
+    spans = np.concatenate([*texts, np.empty((0, 2), dtype=np.int64)])
+    return columns, (raw, spans[:, 0].copy(), spans[:, 1].copy())
 
 
-def _unpacked(packed: bytes) -> Any:
-    types = _types()
+def _unpacked(packed: bytes) -> Bytes:
     try:
-        blob = types["Blob"].FromString(packed)
+        blob = _types()["Blob"].FromString(packed)
         if not blob.zlib_data and not blob.raw:
             raise Unusual
-        raw = zlib.decompress(blob.zlib_data) if blob.zlib_data else blob.raw
-        block = types["PrimitiveBlock"].FromString(raw)
+        raw = zlib.decompress(blob.zlib_data, bufsize=max(1, min(blob.raw_size, _LARGEST))) if blob.zlib_data else blob.raw
     except (zlib.error, message.DecodeError) as trouble:
         raise ValueError(f"a block cannot be decoded: {trouble}") from trouble
     if blob.zlib_data and len(raw) != blob.raw_size:
         raise ValueError("a block unpacks to another size than it says")
-    return block
+    return np.frombuffer(raw, dtype=np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """One message within a block: a row for each of its fields, as `wire.fields` gives them."""
+
+    raw: Bytes
+    rows: Ints
+
+    @classmethod
+    def of(cls, raw: Bytes, start: int, stop: int) -> _Message:
+        """The message that begins and ends at these bytes."""
+        rows, whole = wire.fields(raw, start, stop)
+        if not whole:
+            raise ValueError("a block cannot be decoded")
+        return cls(raw, rows)
+
+    def spans(self, field: int) -> Ints:
+        """Where each field of a number begins and ends."""
+        return self.rows[(self.rows[:, 0] == field) & (self.rows[:, 1] == wire.SPAN), 2:]
+
+    def number(self, field: int) -> int:
+        """Value of a field that is a number; 0 where it is not there."""
+        found = self.rows[(self.rows[:, 0] == field) & (self.rows[:, 1] == wire.VARINT), 2]
+        return int(found[-1]) if len(found) else 0
+
+    def numbers(self, field: int, *, summed: bool) -> Ints:
+        """Numbers that are packed in a field."""
+        start, stop = self.spans(field)[-1:].T.copy()
+        return _numbers(self.raw, start, stop, summed=summed)[0]
+
+
+def _numbers(raw: Bytes, start: Ints, stop: Ints, *, summed: bool) -> tuple[Ints, Ints]:
+    """Packed numbers of many fields, and how many each holds."""
+    values, count, wrong = wire.numbers(raw, start, stop, summed)
+    if wrong:
+        raise ValueError("a number is cut short" if wrong == wire.CUT else "a number is too long")
+    return values, count
 
 
 def _chained(parts: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
@@ -212,18 +251,18 @@ def _chained(parts: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]
     return dict(parts[0]) if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _dense(dense: Any, block: Any) -> _Part:
-    number = np.cumsum(_signed(_varints(dense.id)))
-    scale = block.granularity or 100
+def _dense(dense: _Message, block: _Message) -> _Part:
+    number = dense.numbers(_DENSE_ID, summed=True)
+    scale = block.number(_GRANULARITY) or 100
     place = []
-    for packed, offset in ((dense.lon, block.lon_offset), (dense.lat, block.lat_offset)):
-        steps = _signed(_varints(packed))
+    for field, offset in ((_LON, block.number(_LON_OFFSET)), (_LAT, block.number(_LAT_OFFSET))):
+        steps = dense.numbers(field, summed=True)
         if len(steps) != len(number):
             raise ValueError("nodes without a place")
-        place.append((np.cumsum(steps) * scale + offset) // 100 if (scale, offset) != (100, 0) else np.cumsum(steps))
+        place.append((steps * scale + offset) // 100 if (scale, offset) != (100, 0) else steps)
     x, y = (np.clip(each, -(2**31), 2**31 - 1).astype(np.int32) for each in place)
     out = _Part(id=number, x=x, y=y)
-    tags = _varints(dense.keys_vals)
+    tags = dense.numbers(_KEYS_VALS, summed=False)
     ends = np.flatnonzero(tags == 0)
     if len(tags) and len(ends) != len(number):
         raise Unusual  # a text with the number 0: rare, and ambiguous
@@ -233,77 +272,28 @@ def _dense(dense: Any, block: Any) -> _Part:
     pairs = tags[tags != 0]
     tagged = length > 0
     time = np.zeros(len(number), dtype=np.int64)
-    if tagged.any() and dense.denseinfo.timestamp:
-        steps = _signed(_varints(dense.denseinfo.timestamp))
-        if len(steps) == len(number):
-            time = np.cumsum(steps)
+    if tagged.any():
+        for start, stop in dense.spans(_DENSE_INFO).tolist():
+            times = _Message.of(dense.raw, start, stop).numbers(_TIMESTAMP, summed=True)
+            time = times if len(times) == len(number) else time
     out.update(tagged=tagged, key=pairs[::2], value=pairs[1::2], count_key=length[tagged] // 2, time=time[tagged])
     return out
 
 
-def _objects(objects: Any, lists: dict[str, str]) -> _Part:
-    """Ways or relations of a group; `lists`: columns with several entries an object, and their fields."""
-    out = _Part(
-        id=np.fromiter([each.id for each in objects], dtype=np.int64, count=len(objects)),
-        time=np.fromiter([each.info.timestamp for each in objects], dtype=np.int64, count=len(objects)),
-    )
-    for name, packed in {"key": "keys", "value": "vals", **lists}.items():
-        values, count = _ragged([getattr(each, packed) for each in objects])
-        out[name], out[f"count_{name}"] = values, count
+def _objects(raw: Bytes, spans: Ints, lists: dict[str, int]) -> _Part:
+    """Ways or relations of a group; `lists`: columns with several entries an object, and where `wire.objects` says where they begin."""
+    found, whole = wire.objects(raw, spans[:, 0].copy(), spans[:, 1].copy())
+    if not whole:
+        raise ValueError("a block cannot be decoded")
+    out = _Part(id=found[:, 0].copy(), time=found[:, 1].copy())
+    for name, column in {"key": _KEYS, "value": _VALS, **lists}.items():
+        start, stop = found[:, column].copy(), found[:, column + 1].copy()
+        out[name], out[f"count_{name}"] = _numbers(raw, start, stop, summed=name == "ref")
     if (out["count_key"] != out["count_value"]).any():
         raise ValueError("keys without values")
     if "kind" in lists and ((out["count_ref"] != out["count_kind"]).any() or (out["count_ref"] != out["count_role"]).any()):
         raise ValueError("members without a kind or a role")
-    out["ref"] = _summed(_signed(out["ref"]), out["count_ref"])
     return out
-
-
-def _ragged(packed: list[bytes]) -> tuple[Ints, Ints]:
-    """Numbers of many packed fields, and how many each holds."""
-    data = b"".join(packed)
-    values = _varints(data)
-    length = np.fromiter(map(len, packed), dtype=np.int64, count=len(packed))
-    before = np.r_[0, np.cumsum(np.frombuffer(data, dtype=np.uint8) < 0x80)]
-    ends = np.cumsum(length)
-    if len(data) and (np.frombuffer(data, dtype=np.uint8)[ends[length > 0] - 1] >= 0x80).any():
-        raise ValueError("a number is cut short")
-    return values, before[ends] - before[ends - length]
-
-
-def _varints(data: bytes) -> Ints:
-    """Numbers of seven bits a byte, the lowest first; the highest bit says that more follow."""
-    raw = np.frombuffer(data, dtype=np.uint8)
-    last = raw < 0x80
-    if last.all():
-        return raw.astype(np.int64)
-    if not last[-1]:
-        raise ValueError("a number is cut short")
-    stop = np.flatnonzero(last)
-    start = np.r_[0, stop[:-1] + 1]
-    more = stop - start
-    if int(more.max()) > 9:
-        raise ValueError("a number is too long")
-    values = (raw[start] & 0x7F).astype(np.int64)
-    rows, step = np.flatnonzero(more), 1
-    while len(rows):
-        values[rows] |= (raw[start[rows] + step] & 0x7F).astype(np.int64) << (7 * step)
-        step += 1
-        rows = rows[more[rows] >= step]
-    return values
-
-
-def _signed(values: Ints) -> Ints:
-    """Zigzag: the lowest bit is the sign."""
-    return ((values >> 1) & (2**63 - 1)) ^ -(values & 1)
-
-
-def _summed(steps: Ints, count: Ints) -> Ints:
-    """Running sums within each object."""
-    if not len(steps):
-        return steps
-    total = np.cumsum(steps)
-    start = np.cumsum(count) - count
-    return np.asarray(total - np.repeat(np.r_[0, total][start], count))
 
 
 def _gathered(parts: list[dict[str, _Part]], kind: str, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -334,19 +324,14 @@ def _relations(parts: list[dict[str, _Part]], words: Words) -> Relations:
 
 @lru_cache(maxsize=1)
 def _types() -> dict[str, Any]:
-    """Message classes made from `_MESSAGES`."""
+    """Message classes made from `_ENVELOPES`."""
     file = descriptor_pb2.FileDescriptorProto(name="circle/osm.proto", package="circle", syntax="proto2")
-    for name, fields in _MESSAGES.items():
+    for name, fields in _ENVELOPES.items():
         made = file.message_type.add(name=name)
         for each in fields:
             what, kind = each.split()
             title, number = what.split("=")
-            field = made.field.add(name=title, number=int(number), label=3 if kind.endswith("*") else 1)
-            kind = kind.removesuffix("*")
-            if kind in _TYPES:
-                field.type = _TYPES[kind]
-            else:
-                field.type, field.type_name = 11, f".circle.{kind}"
+            made.field.add(name=title, number=int(number), label=1, type=_TYPES[kind])
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"circle.{name}")) for name in _MESSAGES}
+    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"circle.{name}")) for name in _ENVELOPES}

@@ -13,6 +13,12 @@ from typing import Any
 import numpy as np
 import osmium
 import shapely
+from numpy.typing import NDArray
+
+from circle.kernels import rings as kernel
+
+Ints = NDArray[np.int64]
+Shapes = NDArray[np.object_]
 
 _DIGITS = 1e7  # of a degree, as OSM counts
 
@@ -35,14 +41,55 @@ def join(relations: Mapping[int, Sequence[int]], lines: Mapping[int, shapely.Geo
     complete = {number: list(dict.fromkeys(ways)) for number, ways in relations.items() if ways and all(way in lines for way in ways)}
     if not complete:
         return {}, set()
-    owner = np.repeat(np.arange(len(complete)), [len(ways) for ways in complete.values()])
-    bounds = shapely.multilinestrings([lines[way] for ways in complete.values() for way in ways], indices=owner)
+    bounds = np.asarray([lines[way] for ways in complete.values() for way in ways], dtype=object)
+    group = np.r_[0, np.cumsum([len(ways) for ways in complete.values()])]
+    areas = _around(bounds, group)
+    left = np.flatnonzero(shapely.is_missing(areas))
+    if len(left):
+        among = np.repeat(np.isin(np.arange(len(complete)), left), np.diff(group))
+        areas[left] = _built(shapely.multilinestrings(bounds[among], indices=np.repeat(np.arange(len(left)), np.diff(group)[left])))
+    joined = {number: area for number, area in zip(complete, areas, strict=True) if area is not None}
+    return joined, complete.keys() - joined.keys()
+
+
+def _around(bounds: Shapes, group: Ints) -> Shapes:
+    """Areas where one closed line goes plainly round all others of its group, and these are holes; None for the other groups.
+
+    As GEOS would build them: the outline clockwise, the holes against it.
+    """
+    points, first = shapely.get_coordinates(bounds), np.r_[0, np.cumsum(shapely.get_num_coordinates(bounds))]
+    whole = kernel.steps(points)
+    simple = shapely.is_closed(bounds) & kernel.simple(whole, first[:-1], first[1:])
+    fine = np.flatnonzero(np.logical_and.reduceat(simple, group[:-1]))
+    taken = np.repeat(np.isin(np.arange(len(group) - 1), fine), np.diff(group))  # of the lines
+    points, length = points[np.repeat(taken, np.diff(first))], np.diff(first)[taken]
+    first, count = np.r_[0, np.cumsum(length)], np.diff(group)[fine]
+    shell = kernel.shells(kernel.steps(points), first, np.r_[0, np.cumsum(count)])
+    out = np.full(len(group) - 1, None, dtype=object)
+    if not (shell >= 0).any():
+        return out
+    outer = np.isin(np.arange(len(length)), shell)
+    turned = (kernel.areas(points, first) > 0) != outer
+    place = np.arange(len(points))
+    backward = np.repeat(turned, length)
+    place[backward] = (np.repeat(first[:-1] + first[1:] - 1, length) - place)[backward]
+    drawn = shapely.linearrings(points[place], indices=np.repeat(np.arange(len(length)), length))
+    owner = np.repeat(np.arange(len(fine)), count)
+    order = np.lexsort((~outer, owner))  # the outline first
+    order = order[(shell >= 0)[owner[order]]]
+    found, place = np.unique(owner[order], return_inverse=True)
+    out[fine[found]] = shapely.polygons(drawn[order], indices=place)
+    return out
+
+
+def _built(bounds: Shapes) -> Shapes:
+    """Areas that lines bound, each line once; None where they do not, or not plainly."""
     with np.errstate(invalid="ignore"):  # lines that cross without a node; they are not plain
-        areas = shapely.build_area(bounds)
+        areas = np.asarray(shapely.build_area(bounds), dtype=object)
     plain = ~shapely.is_empty(areas) & np.isclose(shapely.length(areas), shapely.length(bounds), rtol=1e-12, atol=1e-12)
     plain[plain] = shapely.is_valid(areas[plain]) & shapely.is_simple(bounds[plain])
-    joined = {number: area for number, area, fine in zip(complete, areas, plain, strict=True) if fine}
-    return joined, complete.keys() - joined.keys()
+    areas[~plain] = None
+    return areas
 
 
 def assembled(relations: Mapping[int, Sequence[int]], lines: Mapping[int, shapely.Geometry]) -> Iterator[tuple[int, shapely.Geometry]]:

@@ -36,7 +36,7 @@ def shapes(extract: Extract, findings: Findings) -> gpd.GeoDataFrame:
     rings = rings[shapely.get_num_points(raw[rings]) > 3]
     points, ring = shapely.get_coordinates(raw[rings], return_index=True)
     polygons = shapely.polygons(shapely.linearrings(points, indices=ring)) if len(rings) else raw[rings]
-    for row in np.flatnonzero(~shapely.is_valid(polygons)):
+    for row in np.flatnonzero(~geometry.valid(polygons, points, np.bincount(ring, minlength=len(rings)))):
         polygons[row] = geometry.areal(shapely.make_valid(polygons[row]))
         if polygons[row] is not None:
             crossing = extract.lines[rings[row] - len(extract.points)].id
@@ -129,6 +129,7 @@ def background(shapes: gpd.GeoDataFrame, roads: gpd.GeoDataFrame) -> gpd.GeoData
 def doors(shapes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Nodes that people go in and out by: `id`, `home` (one starts a walk there), `visit` (visitors are let in there), geometry."""
     points = shapes[shapes["kind"] == "point"]
+    points = points[np.fromiter(("entrance" in tags for tags in points["tags"]), dtype=bool, count=len(points))]
     home = points["tags"].map(rules.door).to_numpy(dtype=bool)
     visit = points["tags"].map(lambda tags: rules.door(tags, facility=True)).to_numpy(dtype=bool)
     keep = home | visit
