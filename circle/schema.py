@@ -151,11 +151,12 @@ def zone_layers(columns: Iterable[object]) -> list[str]:
     return [str(column).removeprefix(_ZONE) for column in columns if str(column).startswith(_ZONE)]
 
 
-def coded(codes: NDArray[Any], words: Sequence[str]) -> pd.Categorical:
+def coded(codes: NDArray[Any], words: Sequence[str] | pd.Index[str]) -> pd.Categorical:
     """Make a column of words from their numbers in `words`: as small and as fast as numbers, and it reads as words."""
     import pandas as pd  # noqa: PLC0415 - `circle --help` answers without it
 
-    made: pd.Categorical = pd.Categorical.from_codes(codes, categories=list(words))  # type: ignore[call-overload]
+    known: Any = words if isinstance(words, pd.Index) else list(words)
+    made: pd.Categorical = pd.Categorical.from_codes(codes, categories=known)
     return made
 
 
