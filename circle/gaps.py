@@ -90,10 +90,10 @@ def straight_within(setting: Setting, rows: NDArray[np.intp], facilities: Shapes
     """Those of `rows` whose straight line to some facility is at most `reach_m` long."""
     if not len(rows):
         return rows
-    west, south, east, north = shapely.bounds(setting.starts[rows]).T
-    reach = reach_m * setting.units[rows]
-    boxes = side_by_side(shapely.box, west - reach, south - reach, east + reach, north + reach)
-    row, facility = shapely.STRtree(facilities).query(boxes)
+    west, south, east, north = shapely.bounds(facilities).T  # facilities are few: theirs are the boxes, as wide as anywhere in the place
+    reach = reach_m * setting.units[rows].max()
+    around = shapely.box(west - reach, south - reach, east + reach, north + reach)
+    row, facility = shapely.STRtree(around).query(setting.starts[rows])
     metres = side_by_side(shapely.distance, setting.starts[rows[row]], facilities[facility]) / setting.units[rows[row]]
     return np.asarray(np.unique(rows[row[metres <= reach_m]]))
 
@@ -123,25 +123,37 @@ def shares(buildings: pd.DataFrame, standard: Standard) -> dict[str, Any]:
     Also the shares that cannot be judged (`share_unmapped`) and that a little would flip (`share_fragile`; for `all`: any of the verdicts).
     The same block for the place (summary.json) and, by `coverage`, for each zone.
     """
-    names = [limit.service for limit in standard.services]
-    fragile = buildings[[f"fragile_{name}" for name in names]]
-    return {
-        "all": _share(buildings, "verdict", fragile.any(axis=1)),
-        **{
-            limit.service: {
-                "limit_min": limit.limit_min,
-                **_share(buildings, f"verdict_{limit.service}", fragile[f"fragile_{limit.service}"]),
-            }
-            for limit in standard.services
-        },
-    }
+    return _shares(_Judged.of(buildings, standard), standard)
 
 
-def _share(buildings: pd.DataFrame, column: str, doubtful: pd.Series[Any]) -> dict[str, dict[str, float | int | None]]:
-    counted = buildings["residential"].to_numpy()
-    verdict = buildings[column].cat.codes.to_numpy()[counted]
-    fragile = doubtful.to_numpy(dtype=bool)[counted]
-    households = buildings["households"].to_numpy()[counted]
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What shares are made of, of the buildings that count: `verdict` of each service and `fragile`, the worst and any of them last."""
+
+    households: Floats
+    verdict: list[NDArray[np.int8]]
+    fragile: list[Bools]
+
+    @classmethod
+    def of(cls, buildings: pd.DataFrame, standard: Standard) -> _Judged:
+        counted = buildings["residential"].to_numpy()
+        names = [limit.service for limit in standard.services]
+        fragile = [buildings[f"fragile_{name}"].to_numpy(dtype=bool)[counted] for name in names]
+        verdict = [buildings[column].cat.codes.to_numpy()[counted] for column in (*(f"verdict_{name}" for name in names), "verdict")]
+        return cls(buildings["households"].to_numpy()[counted], verdict, [*fragile, np.logical_or.reduce(fragile)])
+
+    def take(self, rows: NDArray[np.intp]) -> _Judged:
+        return _Judged(self.households[rows], [each[rows] for each in self.verdict], [each[rows] for each in self.fragile])
+
+
+def _shares(judged: _Judged, standard: Standard) -> dict[str, Any]:
+    blocks = [_share(*each, judged.households) for each in zip(judged.verdict, judged.fragile, strict=True)]
+    by_service = zip(standard.services, blocks[:-1], strict=True)
+    return {"all": blocks[-1], **{limit.service: {"limit_min": limit.limit_min, **block} for limit, block in by_service}}
+
+
+def _share(verdict: NDArray[np.int8], fragile: Bools, households: Floats) -> dict[str, dict[str, float | int | None]]:
+    """One block of shares, by buildings and by households."""
 
     def block(weights: Floats | None) -> dict[str, float | int | None]:
         sums = np.bincount(verdict, weights=weights, minlength=len(VERDICTS))
@@ -167,8 +179,8 @@ def coverage(buildings: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, place: shapel
     rows: list[dict[str, Any]] = []
     shapes: list[shapely.Geometry] = []
 
-    def add(layer: str, zone: str, name: str, inside: pd.DataFrame, shape: shapely.Geometry) -> None:
-        for service, block in shares(inside, standard).items():
+    def add(layer: str, zone: str, name: str, inside: _Judged, shape: shapely.Geometry) -> None:
+        for service, block in _shares(inside, standard).items():
             b, h = block["buildings"], block["households"]
             rows.append(
                 {
@@ -179,18 +191,25 @@ def coverage(buildings: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, place: shapel
             )  # fmt: skip
             shapes.append(shape)
 
-    columns = ["residential", "households", "verdict"]
-    columns += [f"{kind}_{limit.service}" for limit in standard.services for kind in ("verdict", "fragile")]
-    add("place", "place", "", buildings, place)
+    whole = _Judged.of(buildings, standard)
+    add("place", "place", "", whole, place)
     for layer, group in zones.groupby("layer", sort=True):
-        members = buildings.groupby(schema.zone_column(str(layer)), observed=True, sort=True)[columns]
-        held = dict(iter(members))
+        held, nobody = _members(buildings, schema.zone_column(str(layer))), np.empty(0, dtype=np.intp)
         for zone, name, shape in zip(group["zone"], group["name"], group.geometry, strict=True):
-            add(str(layer), zone, name, held.get(zone, buildings.iloc[:0]), shape)
+            add(str(layer), zone, name, whole.take(held.get(zone, nobody)), shape)
     table = gpd.GeoDataFrame(rows, geometry=np.asarray([*shapes, None], dtype=object)[:-1], crs="EPSG:4326")
     for column in ("layer", "service"):
         table[column] = table[column].astype("category")
     return table.astype({"share_buildings_met": float, "share_households_met": float, "households": float})
+
+
+def _members(buildings: pd.DataFrame, column: str) -> dict[str, NDArray[np.intp]]:
+    """Rows, among the buildings that count, of those in each zone of a layer."""
+    counted = buildings[column][buildings["residential"].to_numpy()].astype("category")
+    codes, words = counted.cat.codes.to_numpy(), counted.cat.categories
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes + 1, minlength=len(words) + 1))
+    return dict(zip(words.tolist(), np.split(order, ends)[1:-1], strict=True))
 
 
 def counts(buildings: pd.DataFrame, standard: Standard) -> dict[str, Mapping[str, Any]]:

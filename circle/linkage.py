@@ -92,12 +92,12 @@ def ranks(group: Ints) -> Ints:
     return np.arange(len(group)) - np.repeat(new, np.diff(np.r_[new, len(group)]))
 
 
-def table(parts: Sequence[tuple[str, Links, Sequence[str]]], network: Network) -> pd.DataFrame:
+def table(parts: Sequence[tuple[str, Links, Sequence[str] | pd.Series[str]]], network: Network) -> pd.DataFrame:
     """Links of several kinds as a run saves them (rules/tables/links.csv): `parts` are (kind, links, ids of the shapes).
 
     A facility that offers several services is tied once for each; it is saved once.
     """
-    numbers, words = pd.factorize(np.asarray([*(id_ for _, _, ids in parts for id_ in ids), None], dtype=object)[:-1])
+    numbers, words = pd.factorize(pd.concat([pd.Series(ids, dtype="str") for _, _, ids in parts], ignore_index=True))
     coded = iter(np.split(numbers, np.cumsum([len(ids) for _, _, ids in parts])[:-1]))
     columns: list[tuple[NDArray[Any], ...]] = []
     for kind, links, ids in parts:
@@ -113,7 +113,7 @@ def table(parts: Sequence[tuple[str, Links, Sequence[str]]], network: Network) -
     return pd.DataFrame(
         {
             "kind": schema.coded(kinds, KINDS),
-            "id": schema.coded(codes, words.tolist()),
+            "id": schema.coded(codes, words),
             "rank": rank,
             "edge": edge,
             "offset_m": offset,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -154,6 +155,7 @@ def _whole(study: Study, say: Say | None) -> Run:
     services = [limit.service for limit in study.standard.services]
     with _quick():
         with clock.stage("sources"):
+            Thread(target=access.import_networkx, daemon=True).start()
             place, own = _read(study, services, say)
         with clock.stage("network"):
             net = _network(study, place)
@@ -285,8 +287,7 @@ def _tied(place: sources.Place, net: network.Network, outlines: np.ndarray) -> t
 def _link_table(place: sources.Place, net: network.Network, seen: sight.Seen, theirs: linkage.Links) -> pd.DataFrame:
     """Links as a run saves them; those of facilities were all tested before."""
     mine, tested = seen.whole()
-    tied = [("building", mine, place.buildings["building"].tolist()), ("facility", theirs, place.facilities["facility"].tolist())]
-    links = linkage.table(tied, net)
+    links = linkage.table([("building", mine, place.buildings["building"]), ("facility", theirs, place.facilities["facility"])], net)
     return links.assign(seen=np.r_[tested, np.ones(len(links) - len(tested), dtype=bool)])
 
 
