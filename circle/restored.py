@@ -93,7 +93,7 @@ def tied(shapes: Shapes, net: Network, things: sight.Obstacles | None, own: Ints
     if things is None:
         return found
     mine = np.full(len(shapes), sight.NOBODY, dtype=np.intp) if own is None else own
-    return sight.look(shapes, found, net, things, mine, every=True).saved()[0]
+    return sight.look(shapes, found, net, things, mine).saved()[0]
 
 
 def seen(mine: Links, state: NDArray[np.int8], net: Network, things: sight.Obstacles | None, count: int) -> sight.Seen | None:

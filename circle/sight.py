@@ -1,11 +1,10 @@
 """Sight: legs between a door and a path do not cross walls, rails, water, motorways or other people's houses.
 
 Takes: links, barriers and buildings on the plane.   Gives: which legs cross something; links of which every one that is taken is clear.
-Never: tests a leg that nobody takes: eight million legs of a city would take longer than everything else.
+Never: leaves a shape without a link because it sees no path: then the nearest ones stay as they are, flagged.
 
-Each shape is first given one link that crosses nothing: its nearest, or else the next, or else one farther away. Where there is none, its
-links stay as they are, flagged. The search then tests what it takes, drops what crosses, and takes the next, until nothing changes: the
-minutes are those that testing every leg would give. What is left of the links after that is tested before it is saved.
+Every leg is tested, which takes a microsecond or two. A shape that sees none of its links is given others, farther away. Links of a saved
+run may still be unknown, where an older version left them so: they are tested when a walk takes them.
 """
 
 from __future__ import annotations
@@ -95,9 +94,9 @@ class Obstacles:
 
 @dataclass(slots=True)
 class Seen:
-    """Links, and what is known of each leg (`state`: unknown, clear, crossing, allowed); legs are tested when they are asked for.
+    """Links, and what is known of each leg (`state`: unknown, clear, crossing, allowed); unknown ones are tested when they are asked for.
 
-    `tested` counts them; `own` is the row of the building that each shape is, or −1.
+    `own` is the row of the building that each shape is, or −1; `tested` counts the legs that were tested here.
     """
 
     links: Links
@@ -120,7 +119,7 @@ class Seen:
         self.tested += len(rows)
 
     def whole(self) -> tuple[Links, Bools]:
-        """Links as a run saves them: legs that no walk took are tested now. They are few, and a scenario may have them taken."""
+        """Links as a run saves them, every leg tested: a scenario may have those taken that no walk took."""
         self.test(np.arange(len(self.links)))
         return self.saved()
 
@@ -145,7 +144,7 @@ def _ends(links: Links, network: Network) -> Floats:
     return side_by_side(lambda line, at: meeting.places(lines.xy, network.first, lines.along, line, at), links.edge, share)
 
 
-def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, own: Ints, *, every: bool = False) -> Seen:
+def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, own: Ints) -> Seen:
     """Give each shape a link that crosses nothing, where there is one within `widen_m` (rules/settings.toml).
 
     Parameters
@@ -154,44 +153,29 @@ def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, o
         As given to and by `linkage.link`.
     own
         Row of the building that each shape is, or −1.
-    every
-        Test every link at once: for facilities, which are few, and whose links are all used.
     """
     seen = Seen(links, network, obstacles, own, np.zeros(len(links), dtype=np.int8))
-    blind = _first_clear(seen, len(shapes), every=every)
+    blind = _blind(seen, len(shapes))
     if len(blind):
         wider = linkage.wider(shapes, blind, network, rules.settings("sight")["widen_m"])
         fresh = Seen(wider, network, obstacles, own, np.zeros(len(wider), dtype=np.int8))
         lost = np.zeros(len(shapes), dtype=bool)
         lost[blind] = True
         lost[wider.row] = False
-        lost[_first_clear(fresh, len(shapes), every=every)] = True
+        lost[_blind(fresh, len(shapes))] = True
         helped = np.zeros(len(shapes), dtype=bool)
         helped[blind] = ~lost[blind]
         seen.state[lost[links.row]] = ALLOWED
         kept, found = ~helped[links.row], helped[wider.row]
         both, state = linkage.merged([links.take(kept), wider.take(found)], [seen.state[kept], fresh.state[found]])
-        seen = Seen(both, network, obstacles, own, state, seen.tested + fresh.tested)
+        seen = Seen(both, network, obstacles, own, state)
     return seen
 
 
-def _first_clear(seen: Seen, count: int, *, every: bool) -> Ints:
-    """Test links by rank until each shape has a clear one; gives the shapes that have links, and none that is clear.
-
-    Ranks are taken together by twos, fours, eights and so on: few shapes are left by then, and each round costs more than its legs.
-    """
+def _blind(seen: Seen, count: int) -> Ints:
+    """Test every link; gives the shapes that have links, and none that is clear."""
     row = seen.links.row
-    if every:
-        seen.test(np.arange(len(row)))
-    else:
-        waiting, rank = np.ones(count, dtype=bool), seen.links.rank
-        rows, beyond = np.arange(len(row)), 1
-        while len(rows):
-            now = rows[rank[rows] < beyond]
-            seen.test(now)
-            waiting[row[now[seen.state[now] == CLEAR]]] = False
-            rows = rows[waiting[row[rows]] & (rank[rows] >= beyond)]
-            beyond *= 2
+    seen.test(np.arange(len(row)))
     linked, good = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     linked[row] = True
     good[row[seen.state == CLEAR]] = True

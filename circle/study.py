@@ -301,7 +301,7 @@ def _looked(
     """Links of buildings, and of facilities, as one sees them from their doors: `homes` and `offers` are shapes and their links."""
     obstacles = sight.Obstacles(net.plane.project(place.enclosure.barriers.geometry.to_numpy()), outlines)
     seen = sight.look(*homes, net, obstacles, np.arange(len(outlines)))
-    return seen, sight.look(*offers, net, obstacles, _rows_of(place), every=True).saved()[0]
+    return seen, sight.look(*offers, net, obstacles, _rows_of(place)).saved()[0]
 
 
 def _rows_of(place: sources.Place) -> np.ndarray:
