@@ -18,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from circle.errors import SchemaError, SourceError
+from circle.publish.shapes import Shapes
 
 REPEATED = ("facility_", "use", "compound", "zone_", "class", "service", "name", "layer")
 
@@ -87,6 +88,11 @@ def geometries(table: pa.Table) -> NDArray[Any]:
     return np.asarray(shapely.from_wkb(table["geometry"].to_numpy()), dtype=object)
 
 
+def shapes(table: pa.Table) -> Shapes:
+    """Give the column `geometry` as flat arrays."""
+    return Shapes.read(table["geometry"])
+
+
 def codes(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
     """Give each row's number in the list of distinct values, -1 where missing or empty; and the list.
 
@@ -96,11 +102,9 @@ def codes(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
     """
     if not pa.types.is_dictionary(column.type):
         column = pc.dictionary_encode(column)
-    whole = column.unify_dictionaries().combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = whole.chunk(0) if whole.num_chunks else pa.array([], type=pa.dictionary(pa.int32(), pa.string()))
-    rows = np.asarray(pc.fill_null(pc.cast(whole.indices, pa.int64()), -1))
-    values = [str(v) if v is not None else "" for v in whole.dictionary.to_pylist()]
+    one = whole(column.unify_dictionaries())
+    rows = np.asarray(pc.fill_null(pc.cast(one.indices, pa.int64()), -1))
+    values = [str(v) if v is not None else "" for v in one.dictionary.to_pylist()]
     # numbered anew by what occurs: a category that no row has would otherwise go along
     occurs = np.bincount(rows + 1, minlength=len(values) + 1)[1:] > 0
     kept = [k for k in np.flatnonzero(occurs).tolist() if values[k]]
@@ -137,7 +141,28 @@ def flags(column: pa.ChunkedArray) -> Ints:
 
 def strings(column: pa.ChunkedArray, rows: NDArray[np.intp] | None = None) -> pa.Array:
     """Give a column as one array of text, or some rows of it."""
-    whole = pc.cast(column, pa.string()).combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = whole.chunk(0) if whole.num_chunks else pa.array([], type=pa.string())
-    return whole if rows is None else pc.take(whole, pa.array(rows))
+    one = whole(pc.cast(column, pa.string()))
+    return one if rows is None else pc.take(one, pa.array(rows))
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """Give a column in one piece."""
+    one = column.combine_chunks()
+    if not isinstance(one, pa.ChunkedArray):
+        return one
+    return one.chunk(0) if one.num_chunks else pa.array([], type=column.type)
+
+
+def among(column: pa.ChunkedArray, values: pa.Array) -> Ints:
+    """Give each row's place in a list of texts, -1 where it is not there. Where texts are a list already, only the list is looked up.
+
+    >>> among(pa.chunked_array([["b", "c", None]]), pa.array(["a", "b"])).tolist()
+    [1, -1, -1]
+    """
+    found = []
+    for chunk in column.chunks:
+        listed = pa.types.is_dictionary(chunk.type)
+        texts = pc.cast(chunk.dictionary if listed else chunk, pa.string())
+        place = np.asarray(pc.fill_null(pc.index_in(texts, value_set=values, skip_nulls=True), -1)).astype(np.int64)
+        found.append(np.append(place, -1)[np.asarray(pc.fill_null(pc.cast(chunk.indices, pa.int64()), -1))] if listed else place)
+    return np.concatenate([np.zeros(0, dtype=np.int64), *found])
