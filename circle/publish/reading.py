@@ -69,18 +69,20 @@ def read_table(folder: Path, name: str, columns: list[str], prefix: str | tuple[
     path = folder / name
     try:
         there = pq.read_schema(path).names
+        missing = [column for column in columns if column not in there]
+        if missing:
+            raise SchemaError(f"{path}: column {missing[0]!r} is missing; the page needs {', '.join(missing)}. {AGAIN}")
+        extra = [column for column in there if column.startswith(prefix) and column not in columns]
+        every = [*columns, *extra]
+        # texts that repeat are read as numbers into a list, six times faster than one by one
+        repeated = [column for column in every if column.startswith(REPEATED)]
+        # by its file: `read_table` first imports what reads folders of files
+        with pq.ParquetFile(path, read_dictionary=repeated) as file:
+            return file.read(columns=every, use_threads=False)
     except FileNotFoundError:
         raise unfinished(path) from None
     except (OSError, pa.ArrowInvalid) as error:
         raise damaged(path, error) from None
-    missing = [column for column in columns if column not in there]
-    if missing:
-        raise SchemaError(f"{path}: column {missing[0]!r} is missing; the page needs {', '.join(missing)}. {AGAIN}")
-    extra = [column for column in there if column.startswith(prefix) and column not in columns]
-    every = [*columns, *extra]
-    # texts that repeat are read as numbers into a list, six times faster than one by one
-    repeated = [column for column in every if column.startswith(REPEATED)]
-    return pq.read_table(path, columns=every, use_threads=False, read_dictionary=repeated)
 
 
 def geometries(table: pa.Table) -> NDArray[Any]:
@@ -159,10 +161,17 @@ def among(column: pa.ChunkedArray, values: pa.Array) -> Ints:
     >>> among(pa.chunked_array([["b", "c", None]]), pa.array(["a", "b"])).tolist()
     [1, -1, -1]
     """
-    found = []
+    found: list[Ints] = []
+    listed, places = None, np.zeros(0, dtype=np.int64)
     for chunk in column.chunks:
-        listed = pa.types.is_dictionary(chunk.type)
-        texts = pc.cast(chunk.dictionary if listed else chunk, pa.string())
-        place = np.asarray(pc.fill_null(pc.index_in(texts, value_set=values, skip_nulls=True), -1)).astype(np.int64)
-        found.append(np.append(place, -1)[np.asarray(pc.fill_null(pc.cast(chunk.indices, pa.int64()), -1))] if listed else place)
+        if not pa.types.is_dictionary(chunk.type):
+            found.append(_places(chunk, values))
+            continue
+        if listed is None or not chunk.dictionary.equals(listed):  # pieces of a column mostly share their list
+            listed, places = chunk.dictionary, np.append(_places(chunk.dictionary, values), -1)
+        found.append(places[np.asarray(pc.fill_null(pc.cast(chunk.indices, pa.int64()), -1))])
     return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+
+
+def _places(texts: pa.Array, values: pa.Array) -> Ints:
+    return np.asarray(pc.fill_null(pc.index_in(pc.cast(texts, pa.string()), value_set=values, skip_nulls=True), -1)).astype(np.int64)
