@@ -255,8 +255,9 @@ def _squeezed(data: bytes, level: int) -> bytes:
         return one.compress(piece) + one.flush(zlib.Z_FULL_FLUSH)
 
     middle = max(0, (len(data) - TRIED) // 2)
-    best = min(STRATEGIES, key=lambda strategy: len(deflated(data[middle : middle + TRIED], strategy)))
-    return deflated(data, best)
+    tried = {strategy: deflated(data[middle : middle + TRIED], strategy) for strategy in STRATEGIES}
+    best = min(STRATEGIES, key=lambda strategy: len(tried[strategy]))
+    return tried[best] if len(data) <= TRIED else deflated(data, best)
 
 
 def block(header: Mapping[str, Any], sections: Mapping[str, bytes] | None = None, level: int = 9) -> str:
