@@ -131,11 +131,11 @@ def background(saved: Saved, lesser: tuple[str, ...] = (), *, ways: bool = True)
     for k, kind in enumerate(kinds):
         for hides in (True, False):
             rows = np.flatnonzero((number == k) & (solid == hides))
-            areas, lines = places.take(rows[places.areal[rows]]), places.take(rows[~places.areal[rows]]).single(LINE, LINES)
+            of_area, of_line = rows[places.areal[rows]], rows[~places.areal[rows]]
+            areas, lines = places.take(of_area), places.take(of_line).single(LINE, LINES)
             if len(places) >= SIMPLIFY_FROM and not hides:  # a station's leg is tested against the lines as they are
-                lines = lines.thinned(THINNED)
-                shapes = reading.geometries(behind.take(pa.array(rows[places.areal[rows]])))
-                areas = Shapes.of(shapely.simplify(shapes, THINNED, preserve_topology=False))
+                fewer = shapely.simplify(reading.geometries(behind.take(pa.array(of_area))), THINNED, preserve_topology=False)
+                areas, lines = Shapes.of(fewer), lines.thinned(THINNED)
             add(kind, "area", areas, solid=hides)
             add(kind, "line", lines, solid=hides)
     add("hidden", "line", hidden, solid=True)

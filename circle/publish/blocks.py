@@ -177,10 +177,10 @@ def details(saved: Saved, *, legs: bool = True) -> str:
         number, lists[column] = reading.codes(table[column])
         sections[column] = pack.varints((number + 1)[rows])
     sections["levels"] = pack.varints(np.rint(np.clip(reading.numbers(table["levels"]), 0, 1000) * 2).astype(np.int64)[rows])
-    names = _barrier_names(saved.folder)
+    called = _barrier_names(saved.folder)
     for column in (c for c in table.column_names if c.startswith("barrier_")):
         number, barriers = reading.codes(table[column])
-        lists[column] = [f"{names[one]} ({one})" if names.get(one) else one for one in barriers]
+        lists[column] = [f"{called[one]} ({one})" if one in called else one for one in barriers]
         sections[column] = pack.varints((number + 1)[rows])
     offered, services = reading.codes(saved.facilities["service"])
     ids = np.asarray(reading.strings(saved.facilities["facility"]).to_pylist(), dtype=object)

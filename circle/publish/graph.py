@@ -14,7 +14,6 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib import resources
-from typing import Any
 
 import numpy as np
 import pyarrow as pa

@@ -60,19 +60,18 @@ def varints(values: NDArray[Any]) -> bytes:
         return b""
     top = int(values.max())
     longest = max(1, -(-top.bit_length() // 7))
-    rest = np.ascontiguousarray(values, dtype=np.uint8 if longest == 1 else np.uint32 if top < 1 << 32 else np.uint64)
     if longest == 1:
-        return rest.tobytes()
+        return values.astype(np.uint8).tobytes()
+    rest: NDArray[Any] = np.ascontiguousarray(values, dtype=np.uint32 if top < 1 << 32 else np.uint64)
     # a row for each number, as wide as the longest; then what is not needed goes
     out = np.empty((len(rest), longest), dtype=np.uint8)
     needed = np.ones((len(rest), longest), dtype=bool)
-    seven, more_from = rest.dtype.type(7), rest.dtype.type(0x80)
     for k in range(longest):
-        more = rest >= more_from
-        out[:, k] = (rest & (more_from - 1)).astype(np.uint8) | more.view(np.uint8) << 7
+        more = rest > 0x7F
+        out[:, k] = (rest & 0x7F).astype(np.uint8) | more.view(np.uint8) << 7
         if k + 1 < longest:
             needed[:, k + 1] = more
-        rest = rest >> seven
+        rest = rest >> 7
     return out[needed].tobytes()
 
 

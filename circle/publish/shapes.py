@@ -18,7 +18,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
-NOTHING, POINT, LINE, AREA, LINES, AREAS = -1, 0, 1, 3, 5, 6  # kinds, as GEOS numbers them
+NOTHING, POINT, LINE, AREA, POINTS, LINES, AREAS = -1, 0, 1, 3, 4, 5, 6  # kinds, as GEOS numbers them
 _PLAIN_LINE, _PLAIN_AREA = 2, 3  # as WKB numbers them
 _POINT_BYTES = 16
 
@@ -122,7 +122,8 @@ class Shapes:
         east, north = np.diff(self.lon, append=0.0), np.diff(self.lat, append=0.0)
         piece = np.sqrt(east * east + north * north)
         piece[self.start + self.size - 1] = 0.0
-        return np.bincount(np.repeat(np.arange(len(self.size)), self.size), weights=piece, minlength=len(self.size))
+        summed = np.bincount(np.repeat(np.arange(len(self.size)), self.size), weights=piece, minlength=len(self.size))
+        return summed.astype(np.float64, copy=False)
 
     def lines(self, rows: NDArray[np.intp]) -> NDArray[Any]:
         """Give some shapes, of a single path each, as Shapely lines."""
@@ -143,8 +144,7 @@ class Shapes:
         both = _joined([rest, squares])
         place = np.full(len(self), len(both), dtype=np.int64)
         place[np.concatenate([np.flatnonzero(self.areal), odd])] = np.arange(len(both))
-        nothing = Shapes(np.full(1, NOTHING, dtype=np.int8), *(both.lon[:0],) * 2, both.size[:0], both.row[:0], both.outer[:0])
-        return _joined([both, nothing]).take(place)
+        return _joined([both, Shapes.of(np.array([None], dtype=object))]).take(place)
 
     def thinned(self, tolerance: float) -> Shapes:
         """Leave out points of lines that lie within `tolerance` degrees of what is left: Douglas and Peucker, as GEOS does it.
@@ -215,13 +215,18 @@ def _joined(parts: list[Shapes]) -> Shapes:
     if not parts:
         return Shapes.of(np.zeros(0, dtype=object))
     before = np.cumsum([0, *(len(part) for part in parts)])
-    row = [part.row + first for part, first in zip(parts, before, strict=False)]
-    columns = ([getattr(part, name) for part in parts] for name in ("kind", "lon", "lat", "size"))
-    return Shapes(*(np.concatenate(column) for column in columns), np.concatenate(row), np.concatenate([part.outer for part in parts]))
+    return Shapes(
+        np.concatenate([part.kind for part in parts]),
+        np.concatenate([part.lon for part in parts]),
+        np.concatenate([part.lat for part in parts]),
+        np.concatenate([part.size for part in parts]),
+        np.concatenate([part.row + first for part, first in zip(parts, before, strict=False)]),
+        np.concatenate([part.outer for part in parts]),
+    )
 
 
 def _read(chunk: pa.Array) -> Shapes:
-    """Read one array of WKB: lines, and areas of one ring, by their bytes; whatever else, or from a machine of the other order, by Shapely."""
+    """Read one array of WKB: lines, and areas of one ring, by their bytes; whatever else, or in the other byte order, by Shapely."""
     offsets, data = _bytes(chunk)
     begin, end = offsets[:-1], offsets[1:]
     length = end - begin
@@ -249,6 +254,20 @@ def _read(chunk: pa.Array) -> Shapes:
     back = np.empty(len(chunk), dtype=np.int64)
     back[np.concatenate([rows, others])] = np.arange(len(chunk))
     return _joined([read, rest]).take(back)
+
+
+def kinds(column: pa.ChunkedArray) -> NDArray[np.int8]:
+    """Give the kind of each row of a column of WKB by its first bytes; `NOTHING` where there is none or it is not the plain kind."""
+    found = [np.zeros(0, dtype=np.int8)]
+    for chunk in column.chunks:
+        offsets, data = _bytes(chunk)
+        kind = np.full(len(chunk), NOTHING, dtype=np.int8)
+        some = np.flatnonzero(np.diff(offsets) >= 5)
+        some = some[data[offsets[some]] == 1]
+        known = np.array([NOTHING, POINT, LINE, AREA, POINTS, LINES, AREAS, NOTHING], dtype=np.int8)
+        kind[some] = known[np.minimum(_at(data, offsets[some] + 1, "<u4"), 7)]
+        found.append(kind)
+    return np.concatenate(found)
 
 
 def _bytes(chunk: pa.Array) -> tuple[Ints, NDArray[np.uint8]]:

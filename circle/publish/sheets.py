@@ -278,7 +278,10 @@ def _literal(text: str) -> str:
 
 
 def _spliced(content: bytes, texts: _Texts, first_row: int, columns: Sequence[Column], rows: int) -> Iterator[bytes]:
-    """Give the XML of a sheet, with the rows between its first and its last data row put in; each piece is rendered as the one before goes."""
+    """Give the XML of a sheet, with the rows between its first and its last data row put in.
+
+    Each piece is rendered while the one before it is deflated.
+    """
     last = content.index(f'<row r="{first_row + rows}"'.encode())
     first = content.rindex(f'<row r="{first_row + 1}"'.encode(), 0, last)
     styles = re.findall(rb'<c r="[A-Z]+\d+" s="(\d+)"', content[first:last])
