@@ -303,8 +303,9 @@ def _links(saved: blocks.Saved, links: pa.Table, new: Ints, at: Floats, tenths: 
     rank = np.empty(len(saved.order), dtype=np.int64)
     rank[saved.order] = np.arange(len(saved.order))
     rows, owner = rows_of("building", reading.strings(saved.buildings["building"]), rank)
-    by_edge = np.lexsort((owner, edge[rows]))
-    rows, owner = rows[by_edge], owner[by_edge]
+    along = pack.sorted_by(owner.astype(np.uint32))
+    along = along[pack.sorted_by(edge[rows[along]].astype(np.uint32))]  # by edge, and of one edge by building
+    rows, owner = rows[along], owner[along]
     sections = {
         "links": pack.varints(np.bincount(edge[rows], minlength=len(tenths))),
         "link_of": pack.deltas(owner),
