@@ -179,16 +179,15 @@ class Sheet:
             self._sheet.conditional_format(first_row, column, first_row + rows - 1, column, rule)
 
     def long_table(self, first_row: int, columns: Sequence[Column], rows: int) -> None:
-        """Write whole columns of `rows` rows, at most once in a sheet.
+        """Write whole columns of `rows` rows, once in a sheet and below all else.
 
-        The first and the last row are written here, cell by cell; those between are rendered by `Book.save` in the same shape, because
-        writing a million rows one cell at a time takes over a minute.
+        The first row is written here, cell by cell; those after it are rendered by `Book.save` in the same shape, because writing a
+        million rows one cell at a time takes over a minute.
         """
-        for row in sorted({0, rows - 1} if rows else ()):
-            for number, column in enumerate(columns):
-                self.put(first_row + row, number, column[row], column.format)
-        if rows > 2:
-            self._book.between[self._sheet.get_name()] = (first_row, columns, rows)
+        for number, column in enumerate(columns if rows else ()):
+            self.put(first_row, number, column[0], column.format)
+        if rows > 1:
+            self._book.long[self._sheet.get_name()] = (first_row, columns, rows)
 
 
 class Book:
@@ -208,7 +207,7 @@ class Book:
             self.file.add_format({"bg_color": colour, "font_color": "#ffffff" if step in (0, 4) else "#000000"})
             for step, colour in enumerate(PALETTE)
         ]
-        self.between: dict[str, tuple[int, Sequence[Column], int]] = {}
+        self.long: dict[str, tuple[int, Sequence[Column], int]] = {}
 
     def save(self, path: Path) -> None:
         """Write the file to `path`."""
@@ -220,7 +219,7 @@ class Book:
                 info = zipfile.ZipInfo(item.filename, (1980, 1, 1, 0, 0, 0))
                 info.compress_type = zipfile.ZIP_DEFLATED
                 content = texts.xml() if item.filename == _SHARED else source.read(item)
-                long = self.between.get(parts.get(item.filename, ""))
+                long = self.long.get(parts.get(item.filename, ""))
                 with target.open(info, "w", force_zip64=long is not None) as file:
                     for piece in _spliced(content, texts, *long) if long else (content,):
                         file.write(piece)
@@ -278,32 +277,33 @@ def _literal(text: str) -> str:
 
 
 def _spliced(content: bytes, texts: _Texts, first_row: int, columns: Sequence[Column], rows: int) -> Iterator[bytes]:
-    """Give the XML of a sheet, with the rows between its first and its last data row put in.
+    """Give the XML of a sheet, with the rows after the first data row put in.
 
     Each piece is rendered while the one before it is deflated.
     """
-    last = content.index(f'<row r="{first_row + rows}"'.encode())
-    first = content.rindex(f'<row r="{first_row + 1}"'.encode(), 0, last)
-    styles = re.findall(rb'<c r="[A-Z]+\d+" s="(\d+)"', content[first:last])
+    first = content.rindex(f'<row r="{first_row + 1}"'.encode())
+    end = content.index(b"</sheetData>", first)
+    styles = re.findall(rb'<c r="[A-Z]+\d+" s="(\d+)"', content[first:end])
     if len(styles) != len(columns):
         raise AssertionError(f"{len(columns)} columns, {len(styles)} cells in the first row")  # a changed library, caught by the tests
     renderers = [_renderer(column, style.decode(), texts) for column, style in zip(columns, styles, strict=True)]
 
     def rendered(start: int) -> bytes:
-        piece = slice(start, min(start + _PIECE, rows - 1))
+        piece = slice(start, min(start + _PIECE, rows))
         numbers = pc.cast(pa.array(np.arange(first_row + 1 + piece.start, first_row + 1 + piece.stop)), pa.string())
         # a cell without its place follows the one before it: half the bytes
         return _bytes(pc.binary_join_element_wise('<row r="', numbers, '">', *(render(piece) for render in renderers), "</row>", ""))
 
-    yield content[:last]
+    reach = f'\\g<1>{first_row + rows}"'.encode()
+    yield re.sub(rb'(<dimension ref="[A-Z]+\d+:[A-Z]+)\d+"', reach, content[:end], count=1)
     with ThreadPoolExecutor(1) as beside:
-        starts = range(1, rows - 1, _PIECE)
+        starts = range(1, rows, _PIECE)
         waiting = [beside.submit(rendered, start) for start in starts[:1]]
         for start in starts:
             done = waiting.pop().result()
             waiting = [beside.submit(rendered, following) for following in (start + _PIECE,) if following in starts]
             yield done
-    yield content[last:]
+    yield content[end:]
 
 
 def _bytes(texts: pa.Array) -> bytes:
