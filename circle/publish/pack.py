@@ -142,7 +142,7 @@ def _turns() -> NDArray[np.uint32]:
 def hilbert(x: NDArray[np.uint32], y: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """Give how far along Hilbert's curve cells lie, x and y below 2**16.
 
-    >>> hilbert(np.array([0, 0, 1, 1], dtype=np.uint32), np.array([0, 1, 1, 0], dtype=np.uint32)).tolist()
+    >>> hilbert(np.array([0, 1, 1, 0], dtype=np.uint32), np.array([0, 0, 1, 1], dtype=np.uint32)).tolist()
     [0, 1, 2, 3]
     """
     turns, turn, along = _turns(), np.zeros(len(x), dtype=np.uint32), np.zeros(len(x), dtype=np.uint32)
