@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circle.publish import pack
+from circle.publish.shapes import Shapes
 
 NO_ORIGIN = (0, 0)
 
@@ -131,7 +132,7 @@ def test_outlines_holes_and_parts_come_back() -> None:
     slab = shapely.box(114.9, 30.2, 114.901, 30.2005)
     court = shapely.Polygon(slab.exterior.coords, [shapely.box(114.9003, 30.2001, 114.9006, 30.2003).exterior.coords])
     two = shapely.MultiPolygon([slab, shapely.Polygon([(114.91, 30.2), (114.911, 30.2), (114.9105, 30.201)])])
-    areas = rings_of(pack.areas(np.array([slab, court, two], dtype=object), NO_ORIGIN))
+    areas = rings_of(pack.areas(Shapes.of(np.array([slab, court, two], dtype=object)), NO_ORIGIN))
     assert [len(rings) for rings in areas] == [1, 2, 2]
     assert same_ring(areas[0][0], slab.exterior)
     assert same_ring(areas[1][1], court.interiors[0])
@@ -144,27 +145,27 @@ def test_outer_rings_wind_one_way_and_holes_the_other(clockwise: bool) -> None:
     hole = [(0.002, 0.002), (0.004, 0.002), (0.004, 0.004), (0.002, 0.004)]
     geometry = shapely.Polygon(shell[::-1] if clockwise else shell, [hole if clockwise else hole[::-1], hole[:3]])
     plain = shapely.Polygon(shell[::-1] if clockwise else shell)
-    outer, first, second = rings_of(pack.areas(np.array([geometry], dtype=object), NO_ORIGIN))[0]
+    outer, first, second = rings_of(pack.areas(Shapes.of(np.array([geometry], dtype=object)), NO_ORIGIN))[0]
     assert signed_area(outer) > 0
     assert signed_area(first) < 0
     assert signed_area(second) < 0
-    assert signed_area(rings_of(pack.areas(np.array([plain], dtype=object), NO_ORIGIN))[0][0]) > 0
+    assert signed_area(rings_of(pack.areas(Shapes.of(np.array([plain], dtype=object)), NO_ORIGIN))[0][0]) > 0
 
 
 def test_what_is_no_area_keeps_its_row() -> None:
     odd = np.array(
         [None, shapely.Point(114.9, 30.2), shapely.Polygon(), shapely.LineString([(114.9, 30.2), (114.901, 30.2)])], dtype=object
     )
-    areas = rings_of(pack.areas(odd, NO_ORIGIN))
+    areas = rings_of(pack.areas(Shapes.of(odd), NO_ORIGIN))
     assert [len(rings) for rings in areas] == [0, 1, 0, 1]
     assert len(areas[1][0]) == 4
-    assert rings_of(pack.areas(np.array([], dtype=object), NO_ORIGIN)) == []
+    assert rings_of(pack.areas(Shapes.of(np.array([], dtype=object)), NO_ORIGIN)) == []
 
 
 def test_lines_come_back_and_the_origin_is_taken_off() -> None:
     line = shapely.LineString([(114.9, 30.2), (114.9005, 30.2), (114.901, 30.201)])
     x, y = pack.mercator(*np.array(line.coords).T)
-    sections = pack.lines(np.array([line, line], dtype=object), (int(x[0]), int(y[0])))
+    sections = pack.lines(Shapes.of(np.array([line, line], dtype=object)), (int(x[0]), int(y[0])))
     expected = [(int(u - x[0]), int(v - y[0])) for u, v in zip(x, y, strict=True)]
     assert rings_of(sections) == [[expected], [expected]]
 
@@ -174,13 +175,13 @@ def test_the_order_is_one_of_all_rows(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     points = np.array(shapely.points(rng.uniform(-180, 180, n), rng.uniform(-80, 80, n)), dtype=object)
     points[rng.random(n) < 0.2] = None
-    assert sorted(pack.order(points).tolist()) == list(range(n))
+    assert sorted(pack.order(Shapes.of(points)).tolist()) == list(range(n))
 
 
 def test_the_order_keeps_neighbours_together() -> None:
     # two clusters 1 km apart, given in turns: the order must not jump between them more than once
     points = np.array([shapely.Point(114.9 + (k % 2) * 0.01, 30.2 + k * 1e-6) for k in range(40)], dtype=object)
-    cluster = pack.order(points) % 2
+    cluster = pack.order(Shapes.of(points)) % 2
     assert np.count_nonzero(np.diff(cluster)) == 1
 
 

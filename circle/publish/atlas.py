@@ -16,6 +16,7 @@ import shapely
 
 from circle.publish import blocks, made, pack, page, skeleton
 from circle.publish.saved import whole_or_not_at_all
+from circle.publish.shapes import Shapes
 
 SCRIPTS = ("decode", "dom", "atlas")
 SIMPLIFIED = 0.000_2  # degrees, some twenty metres: an overview shows no more
@@ -54,7 +55,7 @@ def html(run_folder: Path, districts: Sequence[District]) -> str:
         "meta": pack.block(page.plain(page.shown(saved, None))),
         "districts": pack.block(
             page.plain({"n": len(listed), "origin": saved.origin, "world": pack.WORLD, "districts": listed}),
-            pack.areas(shapely.simplify(shapes, SIMPLIFIED), saved.origin),
+            pack.areas(Shapes.of(shapely.simplify(shapes, SIMPLIFIED)), saved.origin),
         ),
     }
     leaflet_script, leaflet_style = page.leaflet_files()

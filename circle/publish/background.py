@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from circle.publish import pack, reading
 from circle.publish.blocks import Saved
+from circle.publish.shapes import AREA, AREAS, LINE, LINES, Shapes
 
 # beyond so many edges the lesser ways are left out of the drawing, and beyond so many points lines are drawn with fewer
 MOST_EDGES = 150_000
 SIMPLIFY_FROM = 30_000
+THINNED = 0.000_01  # degrees: a metre is less than a pixel up to zoom 17
 MOST_NAMES = 40_000
 # a pedestrian way with more edges than this is a square that is crossed in every direction
 SQUARE, SQUARE_EDGES = "pedestrian", 30
@@ -28,22 +30,18 @@ SQUARE, SQUARE_EDGES = "pedestrian", 30
 Ints = NDArray[np.int64]
 
 
-def _obstacles(folder: Path, places: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+def _obstacles(folder: Path, places: Shapes) -> tuple[NDArray[np.bool_], Shapes]:
     """Which shapes of the background no leg crosses, and the lines of those obstacles that are not among them; none in a run without."""
     if not (folder / "barriers.parquet").is_file():
-        return np.zeros(len(places), dtype=bool), np.zeros(0, dtype=object)
-    lines = shapely.get_parts(reading.geometries(reading.read_table(folder, "barriers.parquet", ["geometry"])))
-    known = shapely.to_wkb(shapely.normalize(lines)).tolist()
-    parts, owner = shapely.get_parts(np.where(shapely.get_dimensions(places) == 2, shapely.boundary(places), places), return_index=True)
-    drawn, wanted = shapely.to_wkb(shapely.normalize(parts)), set(known)
-    among = np.fromiter((shape in wanted for shape in drawn.tolist()), dtype=bool, count=len(drawn))
-    missed = np.bincount(owner[~among], minlength=len(places))
-    solid = (missed == 0) & (np.bincount(owner, minlength=len(places)) > 0)
-    there = set(drawn[solid[owner]].tolist())
-    return solid, lines[np.fromiter((shape not in there for shape in known), dtype=bool, count=len(known))]
+        return np.zeros(len(places), dtype=bool), Shapes.of(np.zeros(0, dtype=object))
+    lines = reading.shapes(reading.read_table(folder, "barriers.parquet", ["geometry"])).single(LINE, LINES)
+    known, drawn = lines.marks(), places.marks()
+    missed = np.bincount(places.row[~np.isin(drawn, known)], minlength=len(places))
+    solid = (missed == 0) & (places.paths > 0)
+    return solid, lines.take(np.flatnonzero(~np.isin(known, drawn[solid[places.row]])))
 
 
-def _labels(names: list[str], number: Ints, shapes: NDArray[Any], origin: tuple[int, int]) -> tuple[dict[str, bytes], int]:
+def _labels(names: list[str], number: Ints, shapes: Shapes, origin: tuple[int, int]) -> tuple[dict[str, bytes], int]:
     """Find where street names are written: the longest piece of each name in every square of about 600 m, its middle, slope and length.
 
     Without `names` their numbers are written as they are: the page has the list already.
@@ -53,9 +51,10 @@ def _labels(names: list[str], number: Ints, shapes: NDArray[Any], origin: tuple[
         return {}, 0
     if len(rows) > MOST_NAMES:
         # short pieces have no room for their name anyway
-        longest = np.argpartition(-shapely.length(shapes[rows]), MOST_NAMES)[:MOST_NAMES]
+        longest = np.argpartition(-shapes.lengths()[rows], MOST_NAMES)[:MOST_NAMES]
         rows = np.sort(rows[longest])
-    start, end = (shapely.get_coordinates(shapely.line_interpolate_point(shapes[rows], at, normalized=True)) for at in (0.4, 0.6))
+    lines = shapes.lines(rows)
+    start, end = (shapely.get_coordinates(shapely.line_interpolate_point(lines, at, normalized=True)) for at in (0.4, 0.6))
     (ax, ay), (bx, by) = pack.mercator(start[:, 0], start[:, 1]), pack.mercator(end[:, 0], end[:, 1])
     length = np.hypot(bx - ax, by - ay)
     x, y = (ax + bx) // 2 - origin[0], (ay + by) // 2 - origin[1]
@@ -115,14 +114,11 @@ def background(saved: Saved, lesser: tuple[str, ...] = (), *, ways: bool = True)
     layers: list[dict[str, Any]] = []
     sections: dict[str, bytes] = {}
 
-    def add(kind: str, form: str, shapes: NDArray[Any], *, solid: bool = False) -> None:
-        single, several = (3, 6) if form == "area" else (1, 5)
-        kind_of = shapely.get_type_id(shapes)
-        shapes = np.concatenate([shapes[kind_of == single], shapely.get_parts(shapes[kind_of == several])])
-        shapes = shapes[~shapely.is_empty(shapes)]
+    def add(kind: str, form: str, shapes: Shapes, *, solid: bool = False) -> None:
+        shapes = shapes.single(AREA, AREAS) if form == "area" else shapes.single(LINE, LINES)
         if not len(shapes):
             return
-        shapes = shapes[pack.order(shapes)]
+        shapes = shapes.take(pack.order(shapes))
         key = f"layer{len(layers)}"
         layers.append({"kind": kind, "form": form, "n": len(shapes), "key": key, "solid": solid})
         packed = pack.areas(shapes, saved.origin) if form == "area" else pack.lines(shapes, saved.origin)
@@ -130,28 +126,31 @@ def background(saved: Saved, lesser: tuple[str, ...] = (), *, ways: bool = True)
 
     behind = reading.read_table(saved.folder, "background.parquet", ["kind", "geometry"])
     number, kinds = reading.codes(behind["kind"])
-    places = reading.geometries(behind)
-    tolerance = 0.0 if len(places) < SIMPLIFY_FROM else 0.000_01
+    places = reading.shapes(behind)
     solid, hidden = _obstacles(saved.folder, places)
     for k, kind in enumerate(kinds):
-        for hides in (True, False):  # a station's leg is tested against the lines as they are
-            shapes = places[(number == k) & (solid == hides)]
-            shapes = shapely.simplify(shapes, tolerance, preserve_topology=False) if tolerance and not hides else shapes
-            add(kind, "area", shapes, solid=hides)
-            add(kind, "line", shapes, solid=hides)
+        for hides in (True, False):
+            rows = np.flatnonzero((number == k) & (solid == hides))
+            of_area, of_line = rows[places.areal[rows]], rows[~places.areal[rows]]
+            areas, lines = places.take(of_area), places.take(of_line).single(LINE, LINES)
+            if len(places) >= SIMPLIFY_FROM and not hides:  # a station's leg is tested against the lines as they are
+                fewer = shapely.simplify(reading.geometries(behind.take(pa.array(of_area))), THINNED, preserve_topology=False)
+                areas, lines = Shapes.of(fewer), lines.thinned(THINNED)
+            add(kind, "area", areas, solid=hides)
+            add(kind, "line", lines, solid=hides)
     add("hidden", "line", hidden, solid=True)
 
     if ways:
         edges, left_out = _thinned(saved, lesser)
-        shapes = reading.geometries(edges)
-        shapes = shapely.simplify(shapes, 0.000_01, preserve_topology=False) if len(shapes) >= SIMPLIFY_FROM else shapes
+        shapes = reading.shapes(edges)
+        shapes = shapes.thinned(THINNED) if len(shapes) >= SIMPLIFY_FROM else shapes
     else:
         edges, left_out = reading.read_table(saved.folder, "edges.parquet", ["name"]), []
         shapes = saved.thinned if len(edges) >= SIMPLIFY_FROM else saved.walked
     if ways:
         number, classes = reading.codes(edges["class"])
         for k, name in enumerate([*classes, ""]):
-            add(f"way:{name}", "line", shapes[number == (k if name else -1)])
+            add(f"way:{name}", "line", shapes.take(np.flatnonzero(number == (k if name else -1))))
     street, street_names = reading.codes(edges["name"])
     labels, n_labels = _labels(street_names if ways else [], street, shapes, saved.origin)
     return pack.block({"layers": layers, "left_out": left_out, "streets": n_labels}, sections | labels, saved.level)
@@ -172,4 +171,4 @@ def zones(saved: Saved) -> str:
     numbers = {c: reading.numbers(table[c]).tolist() for c in ("buildings", "met", "gap", "unmapped", "households")}
     every = words | numbers
     listed = [{c: values[k] or (0 if c in numbers else "") for c, values in every.items()} for k in range(len(table))]
-    return pack.block({"zones": listed, "n": len(listed)}, pack.areas(shapes, saved.origin), saved.level)
+    return pack.block({"zones": listed, "n": len(listed)}, pack.areas(Shapes.of(shapes), saved.origin), saved.level)

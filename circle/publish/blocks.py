@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from circle.errors import OutputError, SchemaError
 from circle.publish import pack, reading
+from circle.publish.shapes import Shapes
 
 VERDICTS = ("met", "gap", "unreachable", "unmapped")
 RESIDENTIAL_BY = ("use", "area", "assumed", "ledger")
@@ -47,9 +48,9 @@ class Saved:
     facilities: pa.Table
 
     @cached_property
-    def outlines(self) -> NDArray[Any]:
+    def outlines(self) -> Shapes:
         """Buildings' geometries, in the order of the file."""
-        return reading.geometries(self.buildings)
+        return reading.shapes(self.buildings)
 
     @cached_property
     def order(self) -> NDArray[np.intp]:
@@ -59,22 +60,20 @@ class Saved:
     @cached_property
     def origin(self) -> tuple[int, int]:
         """North-west corner of the buildings in whole Mercator units: what all coordinates are counted from."""
-        bounds = shapely.bounds(self.outlines)
-        bounds = bounds[np.isfinite(bounds[:, 0])]
-        if not len(bounds):
+        if not len(self.outlines.lon):
             return 0, 0
-        x, y = pack.mercator(bounds[:, 0].min(keepdims=True), bounds[:, 3].max(keepdims=True))
+        x, y = pack.mercator(self.outlines.lon.min(keepdims=True), self.outlines.lat.max(keepdims=True))
         return int(x[0]), int(y[0])
 
     @cached_property
-    def walked(self) -> NDArray[Any]:
+    def walked(self) -> Shapes:
         """Lines of all edges, in the order of the file: read once, for the network and for the names of streets."""
-        return reading.geometries(reading.read_table(self.folder, "edges.parquet", ["geometry"]))
+        return reading.shapes(reading.read_table(self.folder, "edges.parquet", ["geometry"]))
 
     @cached_property
-    def thinned(self) -> NDArray[Any]:
+    def thinned(self) -> Shapes:
         """The same with fewer points: a metre is less than a pixel up to zoom 17, and saves a large page a third of its ways' bytes."""
-        return np.asarray(shapely.simplify(self.walked, 0.000_01, preserve_topology=False), dtype=object)
+        return self.walked.thinned(0.000_01)
 
     @property
     def counted_by(self) -> dict[str, int]:
@@ -119,7 +118,7 @@ def load(folder: Path) -> Saved:
 def _together(facilities: pa.Table) -> pa.Table:
     """Put the facilities of each service along the curve."""
     along = np.empty(len(facilities), dtype=np.int64)
-    along[pack.order(reading.geometries(facilities))] = np.arange(len(facilities))
+    along[pack.order(reading.shapes(facilities))] = np.arange(len(facilities))
     service, _ = reading.codes(facilities["service"])
     return facilities.take(pa.array(np.lexsort((along, service))))
 
@@ -145,7 +144,7 @@ def _sparse(strings: pa.Array) -> dict[str, bytes]:
 def buildings(saved: Saved) -> str:
     """Pack what is drawn and counted: outlines, minutes, verdict, reason and fragility of each service, who lives there."""
     table, rows = saved.buildings, saved.order
-    sections = pack.areas(saved.outlines[rows], saved.origin)
+    sections = pack.areas(saved.outlines.take(rows), saved.origin)
     lived = reading.flags(table["residential"])
     by = reading.into(table["residential_by"], RESIDENTIAL_BY, "residential_by")
     counted = reading.into(table["households_by"], HOUSEHOLDS_BY, "households_by")
@@ -178,9 +177,10 @@ def details(saved: Saved, *, legs: bool = True) -> str:
         number, lists[column] = reading.codes(table[column])
         sections[column] = pack.varints((number + 1)[rows])
     sections["levels"] = pack.varints(np.rint(np.clip(reading.numbers(table["levels"]), 0, 1000) * 2).astype(np.int64)[rows])
+    called = _barrier_names(saved.folder)
     for column in (c for c in table.column_names if c.startswith("barrier_")):
         number, barriers = reading.codes(table[column])
-        lists[column] = _barrier_names(saved.folder, barriers)
+        lists[column] = [f"{called[one]} ({one})" if one in called else one for one in barriers]
         sections[column] = pack.varints((number + 1)[rows])
     offered, services = reading.codes(saved.facilities["service"])
     ids = np.asarray(reading.strings(saved.facilities["facility"]).to_pylist(), dtype=object)
@@ -223,13 +223,15 @@ def before(saved: Saved, other: Saved | None) -> str:
     return pack.block({"n": len(saved.buildings)}, sections, saved.level)
 
 
-def _barrier_names(folder: Path, barriers: list[str]) -> list[str]:
-    """Names of some barriers with their ids; ids alone where the run has no table of barriers."""
-    if not barriers or not (folder / "barriers.parquet").is_file():
-        return barriers
+def _barrier_names(folder: Path) -> dict[str, str]:
+    """Names of the barriers that have one; none where the run has no table of barriers."""
+    if not (folder / "barriers.parquet").is_file():
+        return {}
     table = reading.read_table(folder, "barriers.parquet", ["barrier", "name"])
-    names = dict(zip(table["barrier"].to_pylist(), table["name"].to_pylist(), strict=True))
-    return [f"{names[one]} ({one})" if names.get(one) else one for one in barriers]
+    names = reading.strings(table["name"])
+    named = pc.fill_null(pc.not_equal(names, ""), False)  # noqa: FBT003 - pyarrow's own signature
+    ids = reading.strings(table["barrier"]).filter(named)
+    return dict(zip(ids.to_pylist(), names.filter(named).to_pylist(), strict=True))
 
 
 def facilities(saved: Saved) -> str:

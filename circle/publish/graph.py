@@ -14,17 +14,15 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib import resources
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import shapely
 from numpy.typing import NDArray
 
 from circle.publish import blocks, pack, reading
+from circle.publish.shapes import Shapes
 
 RULE = (
     "Seconds of edges are whole multiples of unit_s, legs and offsets of unit_m, points of the world's units; a leg costs leg / speed. "
@@ -88,28 +86,23 @@ def _scale(y: Ints, origin_y: int) -> list[list[float]]:
     return [[a, (b - a) / (high - low)] for a, b in zip(top, bottom, strict=True)]
 
 
-def _ordered(edges: pa.Table, shapes: NDArray[Any]) -> tuple[NDArray[np.intp], list[str], Ints]:
+def _ordered(edges: pa.Table, shapes: Shapes) -> tuple[NDArray[np.intp], list[str], Ints]:
     """Rows of the edges in the order of the page, the classes, and how many edges each has."""
     number, classes = reading.codes(edges["class"])
     number, classes = np.where(number < 0, len(classes), number), [*classes, ""]
-    points = shapely.get_num_points(shapes)
-    first = shapely.get_coordinates(shapes)[np.cumsum(points) - points]
-    x, y = pack.mercator(first[:, 0], first[:, 1])
-    along = np.empty(len(shapes), dtype=np.int64)
-    along[pack.along_curve(x, y)] = np.arange(len(shapes))
-    of_way = pd.Series(along).groupby(edges["way"].to_numpy()).transform("min").to_numpy()
-    order = np.lexsort((np.arange(len(shapes)), of_way, number))
+    curve = pack.along_curve(*pack.mercator(shapes.lon[shapes.start], shapes.lat[shapes.start]))
+    way, ways = _numbered(edges["way"])
+    # ways by where they first touch the curve: of several that are written to one place the last stays
+    first = np.empty(len(ways), dtype=np.int64)
+    first[way[curve[::-1]]] = np.arange(len(curve))[::-1]
+    order = pack.sorted_by((number * len(curve) + first[way]).astype(np.uint32))
     return order, classes, np.bincount(number, minlength=len(classes))
 
 
-def _numbered(u: Ints, v: Ints) -> tuple[Ints, Ints, Ints]:
-    """Nodes numbered as they first occur along the edges: ends of each edge, and the old number of each node."""
-    both = np.column_stack([u, v]).ravel()
-    ids, first, index = np.unique(both, return_index=True, return_inverse=True)
-    rank = np.empty(len(ids), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(ids))
-    number = rank[index]
-    return number[::2], number[1::2], ids[np.argsort(first)]
+def _numbered(values: pa.ChunkedArray | pa.Array) -> tuple[Ints, Ints]:
+    """Number whole numbers as they first occur: the number of each, and what is numbered."""
+    found = pc.dictionary_encode(values if isinstance(values, pa.Array) else reading.whole(values))
+    return found.indices.to_numpy().astype(np.int64), found.dictionary.to_numpy().astype(np.int64)
 
 
 def _ends(u: Ints, v: Ints) -> dict[str, bytes]:
@@ -128,13 +121,14 @@ def graph(saved: blocks.Saved) -> str:
     edges = reading.read_table(saved.folder, "edges.parquet", [*wanted, *(name for name in ("midway", "raised") if name in there)])
     order, classes, per_class = _ordered(edges, saved.walked)
     edges = edges.take(pa.array(order))
-    shapes = (saved.thinned if len(edges) >= SIMPLIFY_FROM else saved.walked)[order]
+    shapes = (saved.thinned if len(edges) >= SIMPLIFY_FROM else saved.walked).take(order)
     new = np.empty(int(edges["edge"].to_numpy().max(initial=-1)) + 1, dtype=np.int64)
     new[edges["edge"].to_numpy()] = np.arange(len(edges))
     links = reading.read_table(saved.folder, "links.parquet", ["kind", "id", "edge", "offset_m", "leg_m"], "flag")
     unit_s, unit_m = next((s, m) for most, s, m in UNITS if len(links) <= most)
 
-    u, v, ids = _numbered(edges["u"].to_numpy(), edges["v"].to_numpy())
+    ends, ids = _numbered(pa.array(np.column_stack([edges["u"].to_numpy(), edges["v"].to_numpy()]).ravel()))
+    u, v = ends[::2], ends[1::2]
     lines, millimetres, scale = _lines(shapes, u, v, len(ids), saved.origin)
     times, pace = _times(edges, millimetres, per_class, unit_s, float(saved.run["walker"]["speed_m_per_s"]))
     street, streets = reading.codes(edges["name"])
@@ -150,7 +144,7 @@ def graph(saved: blocks.Saved) -> str:
     sections |= _gates(saved, ids, edges, (u, v))
     sections["side"] = pack.deltas(np.flatnonzero(_is_side(ids)))
     # what is drawn as a square is a point to the program, and hides nothing
-    sections["pointlike"] = pack.deltas(np.flatnonzero(shapely.get_dimensions(saved.outlines[saved.order]) < 2))
+    sections["pointlike"] = pack.deltas(np.flatnonzero(~saved.outlines.areal[saved.order]))
     rule, sight = _settings()["linkage"], _settings()["sight"]
     header = {
         "nodes": len(ids),
@@ -168,17 +162,15 @@ def graph(saved: blocks.Saved) -> str:
     return pack.block(header, sections, saved.level)
 
 
-def _lines(shapes: NDArray[Any], u: Ints, v: Ints, nodes: int, origin: tuple[int, int]) -> tuple[dict[str, bytes], Ints, list[list[float]]]:
+def _lines(shapes: Shapes, u: Ints, v: Ints, nodes: int, origin: tuple[int, int]) -> tuple[dict[str, bytes], Ints, list[list[float]]]:
     """Sections of the nodes' places and of the points between them; millimetres of each edge as drawn; metres per unit.
 
     Everything here is whole numbers and single roundings, so that the page comes to the very same millimetres.
     """
-    coordinates, row = shapely.get_coordinates(shapes, return_index=True)
-    x, y = pack.mercator(coordinates[:, 0], coordinates[:, 1])
+    x, y = pack.mercator(shapes.lon, shapes.lat)
     x, y = x - origin[0], y - origin[1]
-    points = np.bincount(row, minlength=len(shapes))
-    end = np.cumsum(points) - 1
-    start = end - points + 1
+    points, start = shapes.size, shapes.start
+    end = start + points - 1
     place_x, place_y = np.zeros(nodes, dtype=np.int64), np.zeros(nodes, dtype=np.int64)
     place_x[v], place_y[v] = x[end], y[end]
     place_x[u], place_y[u] = x[start], y[start]
@@ -265,9 +257,7 @@ def _visitors(saved: blocks.Saved) -> bytes:
 def _islands(saved: blocks.Saved, edges: pa.Table) -> NDArray[np.bool_]:
     """Which edges lie on an island: points are tied to those only where nothing else is within reach."""
     nodes = reading.read_table(saved.folder, "nodes.parquet", ["node", "component"])
-    ids, component = nodes["node"].to_numpy(), nodes["component"].to_numpy()
-    order = np.argsort(ids, kind="stable")
-    mine = component[order[np.searchsorted(ids, edges["u"].to_numpy(), sorter=order)]]
+    mine = nodes["component"].to_numpy()[pc.index_in(edges["u"], value_set=reading.whole(nodes["node"])).to_numpy()]
     open_ = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
     metres = np.bincount(mine, weights=np.where(open_, _lengths(edges), 0.0))
     small = metres < _settings()["linkage"]["island_max_m"]
@@ -295,7 +285,6 @@ def _times(edges: pa.Table, millimetres: Ints, per_class: Ints, unit_s: float, s
 
 def _links(saved: blocks.Saved, links: pa.Table, new: Ints, at: Floats, tenths: Ints, unit_m: float) -> dict[str, bytes]:
     """Sections of links. `tenths`: how many units of length each edge has, of which a link says how many lie behind it."""
-    kind = pc.cast(links["kind"], pa.string())
     edge = new[links["edge"].to_numpy()]
     behind = np.where(at <= 0, 0, np.where(at >= 1, tenths[edge], np.clip(whole(at * tenths[edge]), 0, tenths[edge])))
     leg = whole(links["leg_m"].to_numpy() / unit_m)
@@ -303,17 +292,20 @@ def _links(saved: blocks.Saved, links: pa.Table, new: Ints, at: Floats, tenths: 
     if "flag" in links.column_names:
         through = np.asarray(pc.fill_null(pc.equal(pc.cast(links["flag"], pa.string()), CROSSING), False))  # noqa: FBT003 - pyarrow's own signature
 
-    def rows_of(name: str, ids: pa.ChunkedArray, rank: Ints) -> tuple[NDArray[np.intp], Ints]:
-        mine = np.flatnonzero(np.asarray(pc.equal(kind, name)))
-        owner = pc.index_in(pc.cast(links["id"].take(pa.array(mine)), pa.string()), value_set=pc.cast(ids, pa.string()).combine_chunks())
-        known = np.asarray(pc.is_valid(owner))
-        return mine[known], rank[np.asarray(pc.fill_null(owner, 0))[known]]
+    kind, kinds = reading.codes(links["kind"])
+    ids = links["id"]
+
+    def rows_of(name: str, owners: pa.Array, rank: Ints) -> tuple[NDArray[np.intp], Ints]:
+        mine = np.flatnonzero(kind == kinds.index(name)) if name in kinds else np.zeros(0, dtype=np.intp)
+        owner = reading.among(ids, owners)[mine]
+        return mine[owner >= 0], rank[owner[owner >= 0]]
 
     rank = np.empty(len(saved.order), dtype=np.int64)
     rank[saved.order] = np.arange(len(saved.order))
-    rows, owner = rows_of("building", saved.buildings["building"], rank)
-    by_edge = np.lexsort((owner, edge[rows]))
-    rows, owner = rows[by_edge], owner[by_edge]
+    rows, owner = rows_of("building", reading.strings(saved.buildings["building"]), rank)
+    along = pack.sorted_by(owner.astype(np.uint32))
+    along = along[pack.sorted_by(edge[rows[along]].astype(np.uint32))]  # by edge, and of one edge by building
+    rows, owner = rows[along], owner[along]
     sections = {
         "links": pack.varints(np.bincount(edge[rows], minlength=len(tenths))),
         "link_of": pack.deltas(owner),
@@ -322,10 +314,10 @@ def _links(saved: blocks.Saved, links: pa.Table, new: Ints, at: Floats, tenths: 
         "link_doubt": pack.deltas(np.flatnonzero(through[rows])),
     }
     # a facility that offers several services has a row for each, and its links serve them all
-    ids = saved.facilities["facility"]
-    distinct = pc.cast(ids, pa.string()).unique()
-    number = np.asarray(pc.index_in(pc.cast(ids, pa.string()), value_set=distinct)).astype(np.int64)
-    rows, owner = rows_of("facility", pa.chunked_array([distinct]), np.arange(len(distinct)))
+    offered = reading.strings(saved.facilities["facility"])
+    distinct = offered.unique()
+    number = np.asarray(pc.index_in(offered, value_set=distinct)).astype(np.int64)
+    rows, owner = rows_of("facility", distinct, np.arange(len(distinct)))
     by_owner = np.lexsort((edge[rows], owner))
     rows, owner = rows[by_owner], owner[by_owner]
     return sections | {

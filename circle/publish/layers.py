@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import contextlib
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyogrio
 import shapely
+from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
-from circle.publish import styles
+from circle.publish import reading, styles
 from circle.publish.qml import Geometry, Style
-from circle.publish.saved import Saved, open_run, output_error, texts, whole_or_not_at_all
-from circle.publish.wording import words
+from circle.publish.saved import Saved, open_run, output_error, whole_or_not_at_all
+from circle.publish.shapes import AREA, AREAS, LINE, LINES, NOTHING, POINT, POINTS, kinds
+from circle.publish.wording import clean, words
 
 _GEOMETRY_COLUMN: Final = "geom"
 _MULTI: Final[dict[Geometry, str]] = {"fill": "MultiPolygon", "line": "MultiLineString", "marker": "Point"}
-_DIMENSIONS: Final[dict[Geometry, int]] = {"fill": 2, "line": 1, "marker": 0}
+_KINDS: Final[dict[Geometry, tuple[int, int]]] = {"fill": (AREA, AREAS), "line": (LINE, LINES), "marker": (POINT, POINTS)}
+# a collection of one, before the bytes of that one: byte order, kind, number
+_ONE: Final[dict[Geometry, bytes]] = {"fill": struct.pack("<BII", 1, 6, 1), "line": struct.pack("<BII", 1, 5, 1)}
 _VERSION: Final = {"VERSION": "1.3"}  # the newest that QGIS of 2022 opens without a warning
 _STYLE_NAME: Final = 30  # what QGIS's own table leaves for a name
 
@@ -36,7 +42,7 @@ _STYLE_NAME: Final = 30  # what QGIS's own table leaves for a name
 class _Layer:
     name: str
     geometry: Geometry
-    rows: gpd.GeoDataFrame
+    rows: pa.Table
     styles: list[Style]
 
 
@@ -88,24 +94,24 @@ def _at(stamp: pd.Timestamp) -> Iterator[None]:
 
 def _layers(run: Saved) -> Iterator[_Layer]:
     """Give the layers one by one, each read when it is wanted. Empty ones are left out, save the four that every run has."""
-    rows = run.map("buildings")
+    rows = _whole(run, "buildings")
     yield _Layer("buildings", "fill", _of(rows, "fill"), styles.buildings(run))
-    points = rows[shapely.get_dimensions(rows.geometry.to_numpy()) != _DIMENSIONS["fill"]]
+    points = rows.filter(pa.array(~_is(rows, "fill")))
     if len(points):
-        at = points.set_geometry(points.geometry.representative_point())
-        yield _Layer("building_points", "marker", at, styles.buildings(run, "marker"))
+        yield _Layer("building_points", "marker", _at_points(points), styles.buildings(run, "marker"))
     del rows, points
-    rows = run.map("facilities")
-    yield _Layer("facilities", "marker", rows.set_geometry(rows.geometry.representative_point()), styles.facilities(run, "marker"))
+    rows = _whole(run, "facilities")
+    yield _Layer("facilities", "marker", _at_points(rows), styles.facilities(run, "marker"))
     outlines = _of(rows, "fill")
     if len(outlines):
         yield _Layer("facility_areas", "fill", outlines, styles.facilities(run, "fill"))
-    yield _Layer("network", "line", run.map("edges"), styles.network())
+    yield _Layer("network", "line", _whole(run, "edges"), styles.network())
     if run.has("zones"):
-        rows = run.zones()
-        yield _Layer("zones", "fill", rows, styles.zones(run, sorted(set(rows["layer"]))))
+        zones = run.zones()
+        rows = pa.Table.from_pandas(pd.DataFrame(zones.drop(columns="geometry")), preserve_index=False)
+        yield _Layer("zones", "fill", _with(rows, zones.geometry.to_numpy()), styles.zones(run, sorted(set(zones["layer"]))))
     if run.has("background"):
-        rows = run.map("background")
+        rows = _whole(run, "background")
         for name, geometry in _BACKGROUND.items():
             mine = _of(rows, geometry)
             if len(mine):
@@ -115,49 +121,78 @@ def _layers(run: Saved) -> Iterator[_Layer]:
 _BACKGROUND: Final[dict[str, Geometry]] = {"background_areas": "fill", "background_lines": "line", "background_points": "marker"}
 
 
-def _of(rows: gpd.GeoDataFrame, geometry: Geometry) -> gpd.GeoDataFrame:
-    return rows[shapely.get_dimensions(rows.geometry.to_numpy()) == _DIMENSIONS[geometry]]
+def _whole(run: Saved, name: str) -> pa.Table:
+    """Read a table; geometries other than plain lines and areas in two dimensions are written anew."""
+    rows = run.arrow(name, run.columns(name))
+    strange = (kinds(rows["geometry"]) == NOTHING) & np.asarray(pc.is_valid(rows["geometry"]))
+    return _with(rows, shapely.force_2d(reading.geometries(rows))) if strange.any() else rows
+
+
+def _with(rows: pa.Table, shapes: NDArray[Any]) -> pa.Table:
+    """Give rows with other geometries."""
+    geometry = pa.chunked_array([pa.array(shapely.to_wkb(shapes, byte_order=1), type=pa.binary())])
+    names = [name for name in rows.column_names if name != "geometry"]
+    return rows.select(names).append_column("geometry", geometry)
+
+
+def _at_points(rows: pa.Table) -> pa.Table:
+    """Put each row to a point within its geometry."""
+    return _with(rows, shapely.point_on_surface(reading.geometries(rows)))
+
+
+def _is(rows: pa.Table, geometry: Geometry) -> NDArray[np.bool_]:
+    return np.isin(kinds(rows["geometry"]), _KINDS[geometry])
+
+
+def _of(rows: pa.Table, geometry: Geometry) -> pa.Table:
+    return rows.filter(pa.array(_is(rows, geometry)))
 
 
 def _write_layer(path: Path, layer: _Layer, description: str) -> None:
-    shapes = _multi(layer.rows.geometry.to_numpy(), layer.geometry)
-    rows = gpd.GeoDataFrame(plain(pd.DataFrame(layer.rows.drop(columns=layer.rows.geometry.name))), geometry=shapes, crs=4326)
-    pyogrio.write_dataframe(
-        rows,
+    rows = plain(layer.rows.drop_columns("geometry"))
+    pyogrio.write_arrow(
+        rows.append_column("geometry", _multi(layer.rows["geometry"], layer.geometry)),
         path,
         layer=layer.name,
         driver="GPKG",
+        geometry_name="geometry",
         geometry_type=_MULTI[layer.geometry],
-        use_arrow=True,
+        crs="EPSG:4326",
         dataset_options=_VERSION,
         layer_options={"GEOMETRY_NAME": _GEOMETRY_COLUMN, "IDENTIFIER": layer.name, "DESCRIPTION": description},
     )
 
 
-def _multi(shapes: np.ndarray[tuple[int], np.dtype[np.object_]], geometry: Geometry) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+def _multi(column: pa.ChunkedArray, geometry: Geometry) -> pa.ChunkedArray:
     """Make single areas and lines into collections of one: a layer of a GeoPackage holds one type."""
-    make = {"fill": (3, shapely.multipolygons), "line": (1, shapely.multilinestrings)}.get(geometry)
-    if make is None:
-        return shapes
-    single, to_multi = make
-    found = shapes.copy()
-    ones = np.flatnonzero(shapely.get_type_id(shapes) == single)
-    found[ones] = to_multi(shapes[ones], indices=np.arange(len(ones)))
-    return found
+    if geometry not in _ONE:
+        return column
+    single = kinds(column) == _KINDS[geometry][0]
+    column = pc.cast(column, pa.binary())
+    return pc.if_else(pa.array(single), pc.binary_join_element_wise(pa.scalar(_ONE[geometry]), column, pa.scalar(b"")), column)
 
 
-def plain(table: pd.DataFrame) -> pd.DataFrame:
+def plain(table: pa.Table) -> pa.Table:
     """Give the columns as a GIS wants them: text cleaned, categories as text, infinity as NULL."""
     columns = {}
-    for name, column in table.items():
-        if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_integer_dtype(column.dtype):
-            columns[name] = column.to_numpy()
-        elif pd.api.types.is_float_dtype(column.dtype):
-            numbers = column.to_numpy(np.float64)
-            columns[name] = np.where(np.isinf(numbers), np.nan, numbers)
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_boolean(column.type) or pa.types.is_integer(column.type):
+            columns[name] = column
+        elif pa.types.is_floating(column.type):
+            numbers = pc.cast(column, pa.float64())
+            columns[name] = pc.if_else(pc.is_finite(numbers), numbers, pa.scalar(None, pa.float64()))
         else:
-            columns[name] = texts(column)
-    return pd.DataFrame(columns)
+            columns[name] = _cleaned(column)
+    return pa.table(columns)
+
+
+def _cleaned(column: pa.ChunkedArray) -> pa.Array:
+    """Give texts cleaned, a missing one as an empty one; each distinct text is cleaned once, and none where all can be printed."""
+    listed = pc.dictionary_encode(reading.whole(column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column))
+    values = pc.cast(listed.dictionary, pa.string())
+    if not pc.all(pc.utf8_is_printable(values)).as_py():
+        values = pa.array([None if value is None else clean(value) for value in values.to_pylist()], type=pa.string())
+    return pc.fill_null(values.take(listed.indices), "")
 
 
 def _write_styles(path: Path, written: list[tuple[_Layer, str]], stamp: pd.Timestamp) -> None:

@@ -1,6 +1,6 @@
 """Bytes of the published page: numbers and outlines in, small blocks of base64 out.
 
-Takes: NumPy arrays and Shapely geometries.   Gives: sections of bytes, and blocks (`header + sections`, gzip, base64) that the page's
+Takes: NumPy arrays and `Shapes`.   Gives: sections of bytes, and blocks (`header + sections`, gzip, base64) that the page's
 `decode.js` reads back.
 Never: reads files, knows a service, or writes HTML.
 
@@ -16,12 +16,13 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
-import shapely
 from numpy.typing import NDArray
+
+from circle.publish.shapes import Shapes, spread
 
 WORLD = 1 << 28
 MAX_LATITUDE = 85.0511287798066
@@ -39,14 +40,14 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def fold(values: Ints) -> NDArray[np.uint64]:
-    """Turn signed into unsigned; small stays small.
+def fold(values: NDArray[Any]) -> NDArray[Any]:
+    """Turn signed into unsigned of the same width; small stays small.
 
     >>> fold(np.array([0, -1, 1, -2])).tolist()
     [0, 1, 2, 3]
     """
-    values = np.asarray(values, dtype=np.int64)
-    return ((values << 1) ^ (values >> 63)).astype(np.uint64)
+    bits = values.dtype.itemsize * 8
+    return ((values << 1) ^ (values >> (bits - 1))).view(f"u{bits // 8}")
 
 
 def varints(values: NDArray[Any]) -> bytes:
@@ -55,29 +56,29 @@ def varints(values: NDArray[Any]) -> bytes:
     >>> varints(np.array([1, 300])).hex()
     '01ac02'
     """
-    numbers = np.ascontiguousarray(values, dtype=np.uint64)
-    if not len(numbers):
+    if not len(values):
         return b""
-    longest = max(1, -(-int(numbers.max()).bit_length() // 7))
-    length = np.ones(len(numbers), dtype=np.int64)
-    for k in range(1, longest):
-        length += numbers >= np.uint64(1 << (7 * k))
-    starts = np.cumsum(length) - length
-    out = np.empty(int(starts[-1] + length[-1]), dtype=np.uint8)
-    rows = np.arange(len(numbers))
+    top = int(values.max())
+    longest = max(1, -(-top.bit_length() // 7))
+    if longest == 1:
+        return values.astype(np.uint8).tobytes()
+    rest: NDArray[Any] = np.ascontiguousarray(values, dtype=np.uint32 if top < 1 << 32 else np.uint64)
+    # a row for each number, as wide as the longest; then what is not needed goes
+    out = np.empty((len(rest), longest), dtype=np.uint8)
+    needed = np.ones((len(rest), longest), dtype=bool)
     for k in range(longest):
-        rows = rows[length[rows] > k]
-        part = (numbers[rows] >> np.uint64(7 * k)) & np.uint64(0x7F)
-        more = (length[rows] > k + 1).astype(np.uint64) << np.uint64(7)
-        out[starts[rows] + k] = part | more
-    return out.tobytes()
+        more = rest > 0x7F
+        out[:, k] = (rest & 0x7F).astype(np.uint8) | more.view(np.uint8) << 7
+        if k + 1 < longest:
+            needed[:, k + 1] = more
+        rest = rest >> 7
+    return out[needed].tobytes()
 
 
 def deltas(values: NDArray[Any]) -> bytes:
     """Write the signed steps from each number to the next, the first from 0, as varints."""
     numbers = np.asarray(values, dtype=np.int64)
-    before = np.concatenate([np.zeros(1, dtype=np.int64), numbers[:-1]])
-    return varints(fold(numbers - before[: len(numbers)]))
+    return varints(fold(np.diff(numbers, prepend=np.int64(0))))
 
 
 def planes(values: NDArray[np.uint16]) -> bytes:
@@ -119,6 +120,38 @@ def mercator(lon: Floats, lat: Floats) -> tuple[Ints, Ints]:
     return np.rint(x).astype(np.int64), np.rint(y).astype(np.int64)
 
 
+@cache
+def _turns() -> NDArray[np.uint32]:
+    """Hilbert's curve by four bits of x and of y at a time: `turn << 8 | x << 4 | y` → the turn behind it, and eight bits of the curve.
+
+    A turn says whether x and y are mirrored (1) and exchanged (2) from there on.
+    """
+    x, y = np.meshgrid(np.arange(16), np.arange(16), indexing="ij")
+    found = []
+    for turn in range(4):
+        mirrored, exchanged, along = np.full_like(x, turn & 1), np.full_like(x, turn >> 1), np.zeros_like(x)
+        for bit in (3, 2, 1, 0):
+            a, b = (x >> bit & 1) ^ mirrored, (y >> bit & 1) ^ mirrored
+            a, b = np.where(exchanged, b, a), np.where(exchanged, a, b)
+            along = along << 2 | (3 * a ^ b)
+            mirrored, exchanged = mirrored ^ (a & (1 - b)), exchanged ^ (1 - b)
+        found.append((exchanged << 1 | mirrored) << 8 | along)
+    return np.asarray(found, dtype=np.uint32).ravel()
+
+
+def hilbert(x: NDArray[np.uint32], y: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Give how far along Hilbert's curve cells lie, x and y below 2**16.
+
+    >>> hilbert(np.array([0, 1, 1, 0], dtype=np.uint32), np.array([0, 0, 1, 1], dtype=np.uint32)).tolist()
+    [0, 1, 2, 3]
+    """
+    turns, turn, along = _turns(), np.zeros(len(x), dtype=np.uint32), np.zeros(len(x), dtype=np.uint32)
+    for shift in map(np.uint32, (12, 8, 4, 0)):
+        found = turns[turn | (x >> shift & 15) << 4 | (y >> shift & 15)]
+        turn, along = found & 0x300, along << 8 | found & 0xFF
+    return along
+
+
 def along_curve(x: Ints, y: Ints) -> NDArray[np.intp]:
     """Give an order that keeps neighbours together (Hilbert's curve over cells of about 20 m), stable within a cell."""
     if not len(x):
@@ -126,59 +159,42 @@ def along_curve(x: Ints, y: Ints) -> NDArray[np.intp]:
     west, north = int(x.min()), int(y.min())
     cells = max(int(x.max()) - west, int(y.max()) - north) // CELL + 1
     level = min(max(cells.bit_length(), 1), 16)
-    side = max(cells, 1 << level) * CELL
-    points = gpd.GeoSeries(shapely.points(x, y))
-    curve = points.hilbert_distance(total_bounds=(west, north, west + side, north + side), level=level)
-    return np.argsort(curve.to_numpy(), kind="stable")
+    scale = ((1 << level) - 1) / (max(cells, 1 << level) * CELL)
+    column, row = (((values - first) * scale).astype(np.uint32) << np.uint32(16 - level) for values, first in ((x, west), (y, north)))
+    return sorted_by(hilbert(column, row))
 
 
-def order(geometries: NDArray[Any]) -> NDArray[np.intp]:
-    """Order rows along the curve, by the west and north of each geometry; rows without geometry come last."""
-    bounds = shapely.bounds(geometries)
-    drawn = np.isfinite(bounds[:, 0])
-    x, y = mercator(bounds[drawn, 0], bounds[drawn, 3])
+def sorted_by(numbers: NDArray[np.uint32]) -> NDArray[np.intp]:
+    """Give the order of numbers, stable: sixteen bits at a time, which NumPy sorts by counting."""
+    by_low = np.argsort((numbers & 0xFFFF).astype(np.uint16), kind="stable")
+    return by_low[np.argsort((numbers >> 16).astype(np.uint16)[by_low], kind="stable")]
+
+
+def order(shapes: Shapes) -> NDArray[np.intp]:
+    """Order rows along the curve, by the west and north of each shape; rows without points come last."""
+    west, north = shapes.corner()
+    drawn = np.isfinite(west)
     rows = np.flatnonzero(drawn)
-    return np.concatenate([rows[along_curve(x, y)], np.flatnonzero(~drawn)])
+    return np.concatenate([rows[along_curve(*mercator(west[rows], north[rows]))], np.flatnonzero(~drawn)])
 
 
-def _drawable(geometries: NDArray[Any]) -> NDArray[Any]:
-    """Leave areas as they are; points become squares of about 6 m, lines the same around their hull, nothing an empty area."""
-    kind = shapely.get_type_id(geometries)
-    odd = (kind != 3) & (kind != 6)
-    if odd.any():
-        geometries = geometries.copy()
-        flat = odd & (kind >= 0) & ~shapely.is_empty(geometries)
-        geometries[flat] = shapely.buffer(shapely.convex_hull(geometries[flat]), 0.000_03, cap_style="square", quad_segs=1)
-        geometries[odd & ~flat] = shapely.Polygon()
-    return geometries
+def _placed(shapes: Shapes, origin: tuple[int, int]) -> tuple[Ints, Ints]:
+    x, y = mercator(shapes.lon, shapes.lat)
+    return x - origin[0], y - origin[1]
 
 
-def _rings(geometries: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp], NDArray[np.bool_]]:
-    """Give every ring with the row that it belongs to, and whether it is an outer one.
+def _wind(x: Ints, y: Ints, rings: Shapes) -> NDArray[np.intp]:
+    """Give the rows that leave out closing points and make outer rings run one way and holes the other.
 
-    A polygon without holes stands for its own ring: taking rings out of polygons one by one is what costs.
+    Areas that overlap then never cancel out when filled.
     """
-    plain = (shapely.get_type_id(geometries) == 3) & (shapely.get_num_interior_rings(geometries) == 0) & ~shapely.is_empty(geometries)
-    others = np.flatnonzero(~plain)
-    parts, part_row = shapely.get_parts(geometries[others], return_index=True)
-    rings, part = shapely.get_rings(parts, return_index=True)
-    outer = np.ones(len(part), dtype=bool)
-    outer[1:] = part[1:] != part[:-1]
-    row = np.concatenate([np.flatnonzero(plain), others[part_row[part]]])
-    by_row = np.argsort(row, kind="stable")
-    every = np.concatenate([geometries[plain], rings])
-    return every[by_row], row[by_row], np.concatenate([np.ones(int(plain.sum()), dtype=bool), outer])[by_row]
-
-
-def _wind(x: Ints, y: Ints, sizes: Ints, outer: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Give the rows that make outer rings run one way and holes the other: areas that overlap then never cancel out when filled."""
-    starts = np.cumsum(sizes) - sizes
-    following = np.arange(1, len(x) + 1)
-    following[starts + sizes - 1] = starts
-    doubled = np.add.reduceat(x * y[following] - x[following] * y, starts)
-    turn = np.repeat((doubled < 0) == outer, sizes)
-    rows = np.arange(len(x))
-    return np.where(turn, np.repeat(2 * starts + sizes - 1, sizes) - rows, rows)
+    cross = np.zeros(len(x), dtype=np.int64)
+    cross[:-1] = x[:-1] * y[1:] - x[1:] * y[:-1]
+    cross[rings.start + rings.size - 1] = 0  # from ring to ring
+    sizes = rings.size - 1
+    turn = np.repeat((np.add.reduceat(cross, rings.start) < 0) == rings.outer, sizes)
+    rows = spread(rings.start, sizes)
+    return np.where(turn, np.repeat(2 * rings.start + sizes - 1, sizes) - rows, rows)
 
 
 def _paths(x: Ints, y: Ints, sizes: Ints) -> dict[str, bytes]:
@@ -192,42 +208,34 @@ def _paths(x: Ints, y: Ints, sizes: Ints) -> dict[str, bytes]:
     inner[starts] = False
     out = {}
     for name, values in (("x", x), ("y", y)):
-        step = np.diff(values, prepend=np.int64(0))
+        step = np.diff(values.astype(np.int32), prepend=np.int32(0))
         step[quad + 3] += step[quad + 1]
         out[name] = deltas(values[starts]) + varints(fold(step[inner]))
     return out
 
 
-def areas(geometries: NDArray[Any], origin: tuple[int, int]) -> dict[str, bytes]:
+def areas(shapes: Shapes, origin: tuple[int, int]) -> dict[str, bytes]:
     """Give the sections of areas: rings per area (0 where nothing can be drawn), points per ring (not closed again), points.
 
     Parameters
     ----------
-    geometries
-        Shapely geometries in WGS 84, in the order in which the page will hold them.
+    shapes
+        In the order in which the page will hold them.
     origin
         Whole Mercator units that are taken off.
     """
-    rings, row, outer = _rings(_drawable(geometries))
-    coordinates, ring = shapely.get_coordinates(rings, return_index=True)
-    per_row = np.bincount(row, minlength=len(geometries))
-    sizes = np.bincount(ring, minlength=len(rings)).astype(np.int64) - 1
-    if not len(rings):
-        return {"rings": varints(per_row), "points": b"", "x": b"", "y": b""}
-    keep = np.append(ring[1:] == ring[:-1], False)  # the closing point repeats the first
-    x, y = mercator(coordinates[keep, 0], coordinates[keep, 1])
-    x, y = x - origin[0], y - origin[1]
-    rows = _wind(x, y, sizes, outer)
-    return {"rings": varints(per_row), "points": varints(sizes)} | _paths(x[rows], y[rows], sizes)
+    rings = shapes.drawable()
+    if not len(rings.size):
+        return {"rings": varints(rings.paths), "points": b"", "x": b"", "y": b""}
+    x, y = _placed(rings, origin)
+    rows = _wind(x, y, rings)
+    return {"rings": varints(rings.paths), "points": varints(rings.size - 1)} | _paths(x[rows], y[rows], rings.size - 1)
 
 
-def lines(geometries: NDArray[Any], origin: tuple[int, int]) -> dict[str, bytes]:
+def lines(shapes: Shapes, origin: tuple[int, int]) -> dict[str, bytes]:
     """Give the sections of single lines, one path each; see `areas`."""
-    coordinates, row = shapely.get_coordinates(geometries, return_index=True)
-    sizes = np.bincount(row, minlength=len(geometries)).astype(np.int64)
-    x, y = mercator(coordinates[:, 0], coordinates[:, 1])
-    sizes, per_row = sizes[sizes > 0], (sizes > 0).astype(np.int64)
-    return {"rings": varints(per_row), "points": varints(sizes)} | _paths(x - origin[0], y - origin[1], sizes)
+    x, y = _placed(shapes, origin)
+    return {"rings": varints(shapes.paths), "points": varints(shapes.size)} | _paths(x, y, shapes.size)
 
 
 def text(strings: list[str]) -> bytes:
@@ -246,8 +254,9 @@ def _squeezed(data: bytes, level: int) -> bytes:
         return one.compress(piece) + one.flush(zlib.Z_FULL_FLUSH)
 
     middle = max(0, (len(data) - TRIED) // 2)
-    best = min(STRATEGIES, key=lambda strategy: len(deflated(data[middle : middle + TRIED], strategy)))
-    return deflated(data, best)
+    tried = {strategy: deflated(data[middle : middle + TRIED], strategy) for strategy in STRATEGIES}
+    best = min(STRATEGIES, key=lambda strategy: len(tried[strategy]))
+    return tried[best] if len(data) <= TRIED else deflated(data, best)
 
 
 def block(header: Mapping[str, Any], sections: Mapping[str, bytes] | None = None, level: int = 9) -> str:

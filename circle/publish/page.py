@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import os
 import tomllib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -22,7 +23,7 @@ from typing import Any
 from xstatic.pkg import leaflet
 
 from circle.errors import OutputError
-from circle.publish import background, blocks, graph, pack, skeleton
+from circle.publish import background, blocks, graph, pack
 from circle.publish.basemap import Basemap
 from circle.publish.made import Made
 
@@ -40,6 +41,8 @@ LESSER_WAYS = ("crossing", "corridor", "platform", "elevator", "sidewalk", "trac
 @cache
 def leaflet_files() -> tuple[str, str]:
     """Read Leaflet's script and style as its package ships them."""
+    from circle.publish import skeleton  # noqa: PLC0415 - Folium takes half a second to import, which can be beside other work
+
     folder = Path(leaflet.BASE_DIR)
     script = (folder / "leaflet.js").read_text(encoding="utf-8")
     style = (folder / "leaflet.css").read_text(encoding="utf-8")
@@ -49,6 +52,8 @@ def leaflet_files() -> tuple[str, str]:
 @cache
 def own(scripts: tuple[str, ...] = SCRIPTS, markup: str = "body.html") -> tuple[str, str, str]:
     """Read our script (one closure out of several files), style and markup."""
+    from circle.publish import skeleton  # noqa: PLC0415
+
     script = _spare("\n".join((ASSETS / f"{name}.js").read_text(encoding="utf-8") for name in scripts))
     style = _spare((ASSETS / "page.css").read_text(encoding="utf-8"))
     body = (ASSETS / markup).read_text(encoding="utf-8")
@@ -126,40 +131,40 @@ def html(run_folder: Path, before: Path | None = None, basemap: Basemap | None =
     OutputError, SourceError, SchemaError
         The folder is not that of a finished run, or a table lacks a column; the message says which.
     """
-    saved = blocks.load(Path(run_folder))
-    other = None if before is None else blocks.load(Path(before))
-    leaflet_script, leaflet_style = leaflet_files()
-    script, style, body = own()
-    walkable = graph.available(saved)
-    packed = {"meta": pack.block(plain(shown(saved, other, basemap))), **_blocks(saved, other, walkable=walkable)}
+    with ThreadPoolExecutor(1) as beside:
+        waiting = beside.submit(lambda: (leaflet_files(), own()))
+        saved = blocks.load(Path(run_folder))
+        other = None if before is None else blocks.load(Path(before))
+        packed = {"meta": pack.block(plain(shown(saved, other, basemap))), **_blocks(saved, other)}
+        (leaflet_script, leaflet_style), (script, style, body) = waiting.result()
+    from circle.publish import skeleton  # noqa: PLC0415
+
     scripts, styles = (leaflet_script, script), (leaflet_style, style)
     parts = skeleton.Parts(scripts=scripts, styles=styles, body=body, blocks=packed, made=Made.of(saved.run))
     parts = parts if basemap is None else replace(parts, hosts=(basemap.host,))
     return skeleton.render(parts, centre(saved))
 
 
-def _blocks(saved: blocks.Saved, other: blocks.Saved | None, *, walkable: bool) -> dict[str, str]:
-    """Pack what the page draws: the ground beside the buildings, since deflating and geometry let go of the interpreter."""
-    _ = saved.origin, saved.order  # asked for by both, found once
-
-    def ground() -> dict[str, str]:
-        return {
-            "background": background.background(saved, LESSER_WAYS, ways=not walkable),
-            "zones": background.zones(saved),
-            "graph": graph.graph(saved) if walkable else pack.block({}),
+def _blocks(saved: blocks.Saved, other: blocks.Saved | None) -> dict[str, str]:
+    """Pack what the page draws, two blocks at a time: deflating, geometry and large arrays let go of the interpreter."""
+    walkable = graph.available(saved)
+    with ThreadPoolExecutor(2) as beside:
+        lines = beside.submit(lambda: saved.walked)
+        _ = saved.origin, saved.order  # asked for by all, found once
+        lines.result()
+        # what takes longest goes first
+        jobs: dict[str, Callable[[], str]] = {
+            "graph": lambda: graph.graph(saved) if walkable else pack.block({}),
+            "buildings": lambda: blocks.buildings(saved),
+            "background": lambda: background.background(saved, LESSER_WAYS, ways=not walkable),
+            "details": lambda: blocks.details(saved, legs=not walkable),
+            "zones": lambda: background.zones(saved),
+            "facilities": lambda: blocks.facilities(saved),
+            "before": lambda: blocks.before(saved, other),
         }
-
-    with ThreadPoolExecutor(1) as beside:
-        waiting = beside.submit(ground)
-        packed = {
-            "buildings": blocks.buildings(saved),
-            "details": blocks.details(saved, legs=not walkable),
-            "facilities": blocks.facilities(saved),
-            "before": blocks.before(saved, other),
-        }
-        behind = waiting.result()
-    order = ("buildings", "details", "facilities", "background", "zones", "before", "graph")
-    return {name: {**packed, **behind}[name] for name in order}
+        waiting = {name: beside.submit(job) for name, job in jobs.items()}
+        order = ("buildings", "details", "facilities", "background", "zones", "before", "graph")
+        return {name: waiting[name].result() for name in order}
 
 
 def build(run_folder: Path, out: Path | None = None, before: Path | None = None, basemap: Basemap | None = None) -> Path:

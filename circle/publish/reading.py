@@ -18,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from circle.errors import SchemaError, SourceError
+from circle.publish.shapes import Shapes
 
 REPEATED = ("facility_", "use", "compound", "zone_", "class", "service", "name", "layer")
 
@@ -68,23 +69,30 @@ def read_table(folder: Path, name: str, columns: list[str], prefix: str | tuple[
     path = folder / name
     try:
         there = pq.read_schema(path).names
+        missing = [column for column in columns if column not in there]
+        if missing:
+            raise SchemaError(f"{path}: column {missing[0]!r} is missing; the page needs {', '.join(missing)}. {AGAIN}")
+        extra = [column for column in there if column.startswith(prefix) and column not in columns]
+        every = [*columns, *extra]
+        # texts that repeat are read as numbers into a list, six times faster than one by one
+        repeated = [column for column in every if column.startswith(REPEATED)]
+        # by its file: `read_table` first imports what reads folders of files
+        with pq.ParquetFile(path, read_dictionary=repeated) as file:
+            return file.read(columns=every, use_threads=False)
     except FileNotFoundError:
         raise unfinished(path) from None
     except (OSError, pa.ArrowInvalid) as error:
         raise damaged(path, error) from None
-    missing = [column for column in columns if column not in there]
-    if missing:
-        raise SchemaError(f"{path}: column {missing[0]!r} is missing; the page needs {', '.join(missing)}. {AGAIN}")
-    extra = [column for column in there if column.startswith(prefix) and column not in columns]
-    every = [*columns, *extra]
-    # texts that repeat are read as numbers into a list, six times faster than one by one
-    repeated = [column for column in every if column.startswith(REPEATED)]
-    return pq.read_table(path, columns=every, use_threads=False, read_dictionary=repeated)
 
 
 def geometries(table: pa.Table) -> NDArray[Any]:
     """Give the column `geometry` as Shapely geometries; `None` stays `None`."""
     return np.asarray(shapely.from_wkb(table["geometry"].to_numpy()), dtype=object)
+
+
+def shapes(table: pa.Table) -> Shapes:
+    """Give the column `geometry` as flat arrays."""
+    return Shapes.read(table["geometry"])
 
 
 def codes(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
@@ -96,11 +104,9 @@ def codes(column: pa.ChunkedArray) -> tuple[Ints, list[str]]:
     """
     if not pa.types.is_dictionary(column.type):
         column = pc.dictionary_encode(column)
-    whole = column.unify_dictionaries().combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = whole.chunk(0) if whole.num_chunks else pa.array([], type=pa.dictionary(pa.int32(), pa.string()))
-    rows = np.asarray(pc.fill_null(pc.cast(whole.indices, pa.int64()), -1))
-    values = [str(v) if v is not None else "" for v in whole.dictionary.to_pylist()]
+    one = whole(column.unify_dictionaries())
+    rows = np.asarray(pc.fill_null(pc.cast(one.indices, pa.int64()), -1))
+    values = [str(v) if v is not None else "" for v in one.dictionary.to_pylist()]
     # numbered anew by what occurs: a category that no row has would otherwise go along
     occurs = np.bincount(rows + 1, minlength=len(values) + 1)[1:] > 0
     kept = [k for k in np.flatnonzero(occurs).tolist() if values[k]]
@@ -137,7 +143,35 @@ def flags(column: pa.ChunkedArray) -> Ints:
 
 def strings(column: pa.ChunkedArray, rows: NDArray[np.intp] | None = None) -> pa.Array:
     """Give a column as one array of text, or some rows of it."""
-    whole = pc.cast(column, pa.string()).combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = whole.chunk(0) if whole.num_chunks else pa.array([], type=pa.string())
-    return whole if rows is None else pc.take(whole, pa.array(rows))
+    one = whole(pc.cast(column, pa.string()))
+    return one if rows is None else pc.take(one, pa.array(rows))
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """Give a column in one piece."""
+    one = column.combine_chunks()
+    if not isinstance(one, pa.ChunkedArray):
+        return one
+    return one.chunk(0) if one.num_chunks else pa.array([], type=column.type)
+
+
+def among(column: pa.ChunkedArray, values: pa.Array) -> Ints:
+    """Give each row's place in a list of texts, -1 where it is not there. Where texts are a list already, only the list is looked up.
+
+    >>> among(pa.chunked_array([["b", "c", None]]), pa.array(["a", "b"])).tolist()
+    [1, -1, -1]
+    """
+    found: list[Ints] = []
+    listed, places = None, np.zeros(0, dtype=np.int64)
+    for chunk in column.chunks:
+        if not pa.types.is_dictionary(chunk.type):
+            found.append(_places(chunk, values))
+            continue
+        if listed is None or not chunk.dictionary.equals(listed):  # pieces of a column mostly share their list
+            listed, places = chunk.dictionary, np.append(_places(chunk.dictionary, values), -1)
+        found.append(places[np.asarray(pc.fill_null(pc.cast(chunk.indices, pa.int64()), -1))])
+    return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+
+
+def _places(texts: pa.Array, values: pa.Array) -> Ints:
+    return np.asarray(pc.fill_null(pc.index_in(pc.cast(texts, pa.string()), value_set=values, skip_nulls=True), -1)).astype(np.int64)

@@ -18,6 +18,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -104,6 +105,16 @@ class Saved:
             return pd.read_parquet(path, columns=kept)
         except (OSError, ValueError) as error:
             raise reading.damaged(path, error) from error
+
+    def arrow(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """Read the named columns of a saved table that exist, as Arrow.
+
+        Raises
+        ------
+        SourceError   the table is missing or is no Parquet file
+        """
+        there = self.columns(name)
+        return reading.read_table(self.folder, f"{name}.parquet", [column for column in columns if column in there])
 
     def map(self, name: str) -> gpd.GeoDataFrame:
         """Read a saved table with its geometry in WGS 84.

@@ -9,13 +9,14 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from xlsxwriter.exceptions import XlsxWriterException
 
 from circle import schema
 from circle.publish.gaplist import write_gaps
 from circle.publish.saved import Saved, open_run, output_error, texts, whole_or_not_at_all
-from circle.publish.sheets import MAX_ROWS, Book, Sheet
+from circle.publish.sheets import MAX_ROWS, Book, NumberColumn, Sheet, TextColumn
 from circle.publish.wording import both, clean, finding, head, note, word, words
 
 _TABLES = ("buildings", "facilities", "zones", "nodes", "edges", "links", "background", "findings")
@@ -212,11 +213,17 @@ def _facilities(book: Book, run: Saved) -> None:
     rank = {service: number for number, service in enumerate(labels)}
     order = sorted(range(len(facilities)), key=lambda i: (rank.get(columns[1][i], len(rank)), columns[0][i]))[:shown]
     lon, lat = middle.x.to_numpy(), middle.y.to_numpy()
-    for row, i in enumerate(order, 3):
-        facility, service, name, source, tags, merged = (column[i] for column in columns)
-        values = [facility, labels.get(service, service), name, source, tags, merged, lon[i], lat[i], nearest.get((service, facility), 0)]
-        sheet.row(row, values, [*["text"] * 6, "degrees", "degrees", "count"])
+    counts = [nearest.get((columns[1][i], columns[0][i]), 0) for i in order]
+    columns[1] = [labels.get(service, service) for service in columns[1]]
+    texts_of = [_distinct([column[i] for i in order]) for column in columns]
+    numbers = [NumberColumn(lon[order], "degrees"), NumberColumn(lat[order], "degrees"), NumberColumn(np.array(counts, float), "count")]
+    sheet.long_table(3, [*texts_of, *numbers], shown)
     sheet.frame(2, shown, len(heads), keep_columns=1)
+
+
+def _distinct(values: list[str]) -> TextColumn:
+    codes, distinct = pd.factorize(np.array(values, dtype=object))
+    return TextColumn(codes.astype(np.int64), [str(value) for value in distinct])
 
 
 def _nearest_counts(run: Saved) -> dict[tuple[str, str], int]:
