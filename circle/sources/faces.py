@@ -18,7 +18,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from circle.kernels import rings
+from circle.kernels import faces as rings
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
