@@ -49,7 +49,9 @@ def joined(table: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
         column = table[name].array
         fresh = pd.Categorical(more[name].astype(object))
         fixed = name in FIXED
-        known = column.categories if fixed else column.remove_unused_categories().categories.union(fresh.categories, sort=True)
+        known = (
+            column.categories if fixed else column.remove_unused_categories().categories.union(fresh.categories, sort=True).astype("str")
+        )
         words[name] = pd.Categorical.from_codes(
             np.r_[column.set_categories(known).codes, fresh.set_categories(known).codes], categories=known, ordered=column.ordered
         )
