@@ -19,11 +19,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from circle import floors, misses, passages, rules, sidewalks, slopes, squares, waiting
+from circle.chunks import side_by_side
 from circle.edges import osm_id, passable
 from circle.errors import Findings, NetworkError
+from circle.kernels.degrees import latitudes
 from circle.kernels.nearest import Streets
 from circle.kernels.nearest import streets as in_cells
-from circle.projection import Plane
+from circle.projection import ECCENTRICITY, Plane
 from circle.sources import Enclosure
 from circle.units import seconds
 
@@ -75,7 +77,8 @@ class Network:
 
     def edge_table(self) -> gpd.GeoDataFrame:
         """`edges` as a run saves it, lines in WGS 84."""
-        lon, lat = self.plane.backward(self.x, self.y)
+        lon, isometric = self.plane.isometric(self.x, self.y)
+        lat = side_by_side(lambda some: latitudes(some, ECCENTRICITY), isometric)
         lines = shapely.linestrings(np.round(lon, 7), np.round(lat, 7), indices=np.repeat(np.arange(len(self.edges)), np.diff(self.first)))
         columns = [
             "edge",

@@ -207,7 +207,7 @@ def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> 
     }
     word = np.full(len(size), number["public"], dtype=said.dtype)
     word[size.index.get_indexer(inner.index)] = [number[becomes[piece]] for piece in inner.index.tolist()]
-    said[rows] = word[size.index.get_indexer(table["piece"])]
+    said[rows] = word[size.index.get_indexer(pd.Index(table["piece"]))]
     for way, metres in inner.groupby("way")["metres"].sum().items():
         told = f"{metres:.0f} m of public ways that only private ways or residents' gates lead to"
         findings.add("network.enclosed", osm_id(int(str(way))), told)
@@ -216,7 +216,8 @@ def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> 
 
 
 def _said(codes: NDArray[np.int8]) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes, categories=list(rules.ACCESS))
+    words = np.asarray([*rules.ACCESS, None], dtype=object)
+    return pd.Categorical(words[codes], categories=list(rules.ACCESS))
 
 
 def through_walls(

@@ -47,12 +47,12 @@ def through(xy: Floats, first: Ints, things: Walls) -> tuple[Ints, int]:
                 cx, cy, dx, dy = things.xy[j, 0], things.xy[j, 1], things.xy[j + 1, 0], things.xy[j + 1, 1]
                 if not meet(ax, ay, bx, by, cx, cy, dx, dy):
                     continue
-                if at == begin and not closed and ((ax == cx and ay == cy) or (ax == dx and ay == dy)):
-                    if not _on_along(ax, ay, bx, by, cx, cy, dx, dy):
-                        continue
-                elif at == last - 1 and not closed and ((bx == cx and by == cy) or (bx == dx and by == dy)):
-                    if not _on_along(bx, by, ax, ay, cx, cy, dx, dy):
-                        continue
+                starts = at == begin and not closed and ((ax == cx and ay == cy) or (ax == dx and ay == dy))
+                ends = at == last - 1 and not closed and ((bx == cx and by == cy) or (bx == dx and by == dy))
+                if starts and not _on_along(ax, ay, bx, by, cx, cy, dx, dy):
+                    continue
+                if ends and not starts and not _on_along(bx, by, ax, ay, cx, cy, dx, dy):
+                    continue
                 if total + 2 > len(out):
                     out = longer(out, 2 * len(out))
                 out[total], out[total + 1] = row, things.of[j]
