@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+FIXED = ("access", "mapped")  # words in an order of their own
+
 
 def passable(edges: pd.DataFrame) -> NDArray[np.bool_]:
     """Which edges the walker can walk, in one direction at least.
@@ -31,6 +33,30 @@ def end_rows(nodes: pd.DataFrame, edges: pd.DataFrame) -> tuple[NDArray[np.intp]
     order = np.argsort(ids, kind="stable")
     u, v = (order[np.searchsorted(ids, edges[end].to_numpy(), sorter=order)] for end in ("u", "v"))
     return u, v
+
+
+def joined(table: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
+    """Two tables as one, columns of words by their codes: to spell every word out would take longer than all else that is done with them.
+
+    Columns with an order of their own (`access`) keep their words; of the others those remain that occur, sorted.
+
+    >>> both = joined(pd.DataFrame({"class": pd.Categorical(["steps", "path"])}), pd.DataFrame({"class": ["gate"]}))
+    >>> both["class"].tolist(), both["class"].cat.categories.tolist()
+    (['steps', 'path', 'gate'], ['gate', 'path', 'steps'])
+    """
+    words: dict[str, pd.Categorical] = {}
+    for name in table.columns[table.dtypes == "category"]:
+        column = table[name].array
+        fresh = pd.Categorical(more[name].astype(object))
+        fixed = name in FIXED
+        known = (
+            column.categories if fixed else column.remove_unused_categories().categories.union(fresh.categories, sort=True).astype("str")
+        )
+        words[name] = pd.Categorical.from_codes(
+            np.r_[column.set_categories(known).codes, fresh.set_categories(known).codes], categories=known, ordered=column.ordered
+        )
+    plain = [name for name in table.columns if name not in words]
+    return pd.concat([table[plain], more[plain]], ignore_index=True).assign(**words)[list(table.columns)]
 
 
 def osm_id(way: int) -> str:

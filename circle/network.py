@@ -19,11 +19,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from circle import floors, misses, passages, rules, sidewalks, slopes, squares, waiting
+from circle.chunks import side_by_side
 from circle.edges import osm_id, passable
 from circle.errors import Findings, NetworkError
+from circle.kernels.degrees import latitudes
 from circle.kernels.nearest import Streets
 from circle.kernels.nearest import streets as in_cells
-from circle.projection import Plane
+from circle.projection import ECCENTRICITY, Plane
 from circle.sources import Enclosure
 from circle.units import seconds
 
@@ -75,7 +77,8 @@ class Network:
 
     def edge_table(self) -> gpd.GeoDataFrame:
         """`edges` as a run saves it, lines in WGS 84."""
-        lon, lat = self.plane.backward(self.x, self.y)
+        lon, isometric = self.plane.isometric(self.x, self.y)
+        lat = side_by_side(lambda some: latitudes(some, ECCENTRICITY), isometric)
         lines = shapely.linestrings(np.round(lon, 7), np.round(lat, 7), indices=np.repeat(np.arange(len(self.edges)), np.diff(self.first)))
         columns = [
             "edge",
@@ -163,7 +166,7 @@ def build(
     count = ways["count"].to_numpy()
     last = np.cumsum(count) - 1
     ref, node = np.unique(vertices["node"].to_numpy(), return_inverse=True)
-    begin, end = _cuts(node, last, count, np.isin(ref, passages.gate_nodes(walls.gates)))
+    begin, end = _cuts(node, last, count, pd.Series(ref).isin(passages.gate_nodes(walls.gates)).to_numpy())
     units = plane.units_per_metre_at(vertices["lat"].to_numpy())
     step = np.hypot(np.diff(x), np.diff(y)) / ((units[1:] + units[:-1]) / 2)
     step[last[:-1]] = 0.0  # nobody walks from the end of one way to the start of the next, and the sum stays small enough to be exact
@@ -277,7 +280,11 @@ def components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.
 
 def tell_islands(edges: pd.DataFrame, findings: Findings) -> None:
     """Every piece that is not joined to the rest is a finding, named after one of its ways; most are mapping errors."""
-    pieces = edges[edges["island"]].groupby("component").agg(way=("way", "min"), metres=("length_m", "sum"))
+    pieces = (
+        edges.loc[edges["island"].to_numpy(dtype=bool), ["component", "way", "length_m"]]
+        .groupby("component")
+        .agg(way=("way", "min"), metres=("length_m", "sum"))
+    )
     of_way = pieces.groupby("way")["metres"].agg(["sum", "size"])  # a way with nodes missing may leave several pieces
     for way, metres, many in zip(of_way.index.tolist(), of_way["sum"].tolist(), of_way["size"].tolist(), strict=True):
         told = f"{metres:.0f} m of paths that are not joined to the rest"

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from circle import rules
-from circle.crossings import Pieces
-from circle.edges import osm_id, passable
+from circle import corners, rules
+from circle.chunks import in_slices, side_by_side
+from circle.edges import joined, osm_id, passable
 from circle.errors import Findings
+from circle.kernels import meeting
+from circle.kernels.through import through
 from circle.projection import Plane
 from circle.sources import Enclosure
 
@@ -165,9 +167,7 @@ def _cut(
     inner = inner.assign(access=pd.Categorical(["private"] * len(links), categories=rules.ACCESS))
     inner = inner.assign(**{name: "" for name in ("road", "stop") if name in inner})
     inner = inner.assign(**{"class": GATE, "name": [name for *_, name in links]})
-    out = pd.concat([pieces.astype({"class": object, "name": object}), inner.astype({"class": object, "name": object})], ignore_index=True)
-    out = out.astype({"class": "category", "name": "category", "access": pd.CategoricalDtype(list(rules.ACCESS))})
-    return out, pd.concat([points, points.iloc[rows]], ignore_index=True)
+    return joined(pieces, inner), pd.concat([points, points.iloc[rows]], ignore_index=True)
 
 
 def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> pd.Categorical:
@@ -177,10 +177,11 @@ def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> 
     (`network.enclosed`); where ways for visitors lead to it, it is for visitors. In a compound (`gated`) whose residents have gates of
     their own, public ways are theirs too.
     """
-    said = edges["access"].to_numpy(dtype=object).copy()
+    said = pd.Categorical(edges["access"], categories=list(rules.ACCESS)).codes.copy()  # words by their numbers: there are very many edges
+    number = {name: row for row, name in enumerate(rules.ACCESS)}
     u, v = edges["u_index"].to_numpy(), edges["v_index"].to_numpy()
     open_ = passable(edges)
-    public = said == "public"
+    public = said == number["public"]
     if public.all():
         return _said(said)
 
@@ -188,7 +189,7 @@ def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> 
         arcs = (np.ones(rows.sum()), (u[rows], v[rows]))
         return np.asarray(connected_components(coo_array(arcs, shape=(nodes, nodes)), directed=False)[1])
 
-    alone, with_visitors, whole = pieces(open_ & public), pieces(open_ & (public | (said == "destination"))), pieces(open_)
+    alone, with_visitors, whole = pieces(open_ & public), pieces(open_ & (public | (said == number["destination"]))), pieces(open_)
     street = edges["class"].isin(rules.STREETS).to_numpy()
     weight = edges["length_m"].to_numpy() * np.where(street, 1.0, 0.1)
     rows = np.flatnonzero(public)
@@ -204,16 +205,19 @@ def whose(edges: pd.DataFrame, nodes: int, gated: Bools, findings: Findings) -> 
         piece: "destination" if reached == main[whole_] else "private"
         for piece, reached, whole_ in zip(inner.index.tolist(), inner["open"].tolist(), inner["whole"].tolist(), strict=True)
     }
-    said[rows] = [becomes.get(piece, "public") for piece in table["piece"].tolist()]
+    word = np.full(len(size), number["public"], dtype=said.dtype)
+    word[size.index.get_indexer(inner.index)] = [number[becomes[piece]] for piece in inner.index.tolist()]
+    said[rows] = word[size.index.get_indexer(pd.Index(table["piece"]))]
     for way, metres in inner.groupby("way")["metres"].sum().items():
         told = f"{metres:.0f} m of public ways that only private ways or residents' gates lead to"
         findings.add("network.enclosed", osm_id(int(str(way))), told)
-    said[(said == "public") & gated] = "compound"
+    said[(said == number["public"]) & gated] = number["compound"]
     return _said(said)
 
 
-def _said(access: NDArray[np.object_]) -> pd.Categorical:
-    return pd.Categorical(access, categories=list(rules.ACCESS))
+def _said(codes: NDArray[np.int8]) -> pd.Categorical:
+    words = np.asarray([*rules.ACCESS, None], dtype=object)
+    return pd.Categorical(words[codes], categories=list(rules.ACCESS))
 
 
 def through_walls(
@@ -229,8 +233,28 @@ def through_walls(
         Rows of `barriers` that enclose, and their lines on the plane.
     """
     parts, owner = shapely.get_parts(walls, return_index=True)
-    line, part = Pieces(parts).crossing(lines)
+    line, part = _crossing(lines, parts)
     return pd.DataFrame({"way": ways[line], "barrier": barriers["barrier"].to_numpy()[owner[part]]}).drop_duplicates()
+
+
+def _crossing(lines: NDArray[np.object_], walls: NDArray[np.object_]) -> tuple[Ints, Ints]:
+    """Rows of lines and of walls that cross, as GEOS says: touching is not crossing. Sorted."""
+    none = np.empty(0, dtype=np.intp)
+    if not len(lines) or not len(walls):
+        return none, none
+    stand = meeting.walls(corners.of(walls))
+    xy, of_line = shapely.get_coordinates(lines, return_index=True)
+    first = np.searchsorted(of_line, np.arange(len(lines) + 1))
+
+    def pairs(some: slice) -> tuple[Ints, Ints]:
+        found, count = through(xy, first[some.start : some.stop + 1], stand)
+        return found[:count:2] + some.start, found[1:count:2]
+
+    line, wall = in_slices(pairs, len(lines))
+    pair = np.unique(line * len(walls) + wall)
+    line, wall = pair // len(walls), pair % len(walls)
+    hit = side_by_side(shapely.crosses, lines[line], walls[wall])
+    return line[hit], wall[hit]
 
 
 def settled(

@@ -23,7 +23,7 @@ Shapes = NDArray[np.object_]
 SEMI_MAJOR_M = 6_378_137.0
 FLATTENING = 1 / 298.257223563
 _E2 = FLATTENING * (2 - FLATTENING)
-_E = float(np.sqrt(_E2))
+_E = ECCENTRICITY = float(np.sqrt(_E2))
 
 
 def _parallel_radius(lat_rad: Floats) -> Floats:
@@ -63,12 +63,17 @@ class Plane:
 
     def backward(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Degrees of points given on the plane; exact to a tenth of a millimetre (fixed point iteration, EPSG guidance note 7-2)."""
-        sin0 = np.sin(np.radians(self.lat))
-        isometric = np.asarray(y) / self._radius + float(np.arctanh(sin0) - _E * np.arctanh(_E * sin0))
+        lon, isometric = self.isometric(x, y)
         sin = np.tanh(isometric)
         for _ in range(5):
             sin = np.tanh(isometric + _E * np.arctanh(_E * sin))
-        return np.asarray(x) / self._radius / np.pi * 180.0 + self.lon, np.degrees(np.arcsin(sin))
+        return lon, np.degrees(np.arcsin(sin))
+
+    def isometric(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Longitude in degrees, and isometric latitude, of points given on the plane (`kernels.degrees` goes on from there)."""
+        sin0 = np.sin(np.radians(self.lat))
+        isometric = np.asarray(y) / self._radius + float(np.arctanh(sin0) - _E * np.arctanh(_E * sin0))
+        return np.asarray(x) / self._radius / np.pi * 180.0 + self.lon, isometric
 
     def project(self, shapes: Shapes) -> Shapes:
         """Shapes in degrees, put on the plane. The input is not changed.

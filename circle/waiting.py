@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from circle import rules
-from circle.edges import passable
+from circle.edges import joined, passable
 
 Ints = NDArray[np.intp]
 Bools = NDArray[np.bool_]
@@ -76,9 +76,7 @@ def insert(nodes: pd.DataFrame, edges: pd.DataFrame, stops: pd.DataFrame, walker
         midway=False,
     )
     more["class"] = CLASS
-    words = {"class": "category", "name": "category", "access": edges["access"].dtype, "mapped": edges["mapped"].dtype}
-    plain = dict.fromkeys(words, object)
-    whole = pd.concat([edges.assign(**ends).astype(plain), more.astype(plain)], ignore_index=True).astype(words)
+    whole = joined(edges.assign(**ends), more)
     return pd.concat([nodes, fresh], ignore_index=True), whole, node[first]
 
 

@@ -49,6 +49,16 @@ DRAWN = {
     "a house on a stick": [YARD, _box(40, 40, 10), np.array([[[0.0, 0], [40, 40]]])],
     "walls that cross without a common point": [YARD, _box(50, 50, 100)],
     "a figure of eight": [_ring((0, 0), (100, 0), (50, 50), (100, 100), (0, 100), (50, 50))],
+    "a house that stands against a wall between its corners": [YARD, _ring((50, 0), (60, 10), (50, 20), (40, 10))],
+    "a house that stands against a slanting wall": [
+        _ring((0, 0), (90, 30), (90, 120), (0, 120)),
+        _ring((30, 10), (60, 60), (20, 40)),
+        _ring((60, 20), (70, 40), (60, 40)),
+    ],
+    "a yard whose wall comes back to one corner twice": [
+        _ring((0, 0), (100, 0), (100, 100), (50, 60), (60, 90), (40, 90), (50, 60), (0, 100)),
+        _box(49, 70, 5),
+    ],
     "nothing large": [_box(0, 0, 5), _box(5, 0, 5)],
     "nothing closed": [YARD[:3]],
 }

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS, Geod, Transformer
 
-from circle.projection import Plane
+from circle.kernels.degrees import latitudes
+from circle.projection import ECCENTRICITY, Plane
 
 WGS84 = Geod(ellps="WGS84")
 PLACES = [(0.0, 0.0), (114.9, 30.2), (-15.43, 28.12), (24.94, 60.17), (-112.4, 33.6), (7.42, 43.73), (151.2, -33.9), (15.6, 78.2)]
@@ -61,3 +62,16 @@ def test_a_thousandth_of_a_degree_on_the_equator():
     x, y = Plane(0, 0).forward(np.asarray([0.001]), np.asarray([0.001]))
     assert x[0] == pytest.approx(111.3195, abs=1e-4)  # 6,378,137 m × π / 180,000
     assert y[0] == pytest.approx(110.5743, abs=1e-4)  # 6,378,137 m × (1 − e²) × π / 180,000
+
+
+def test_what_is_written_is_what_was_read_and_what_the_plane_says():
+    rng = np.random.default_rng(7)
+    for middle in (0.0, 28.0, -45.0, 84.0):
+        plane = Plane(-15.0, middle)
+        lon, lat = np.round(rng.uniform(-16, -14, 5_000), 7), np.round(np.clip(rng.uniform(middle - 1, middle + 1, 5_000), -85, 85), 7)
+        x, y = plane.forward(lon, lat)
+        lon_again, isometric = plane.isometric(x, y)
+        again = latitudes(isometric, ECCENTRICITY)
+        assert (np.round(lon_again, 7) == lon).all()
+        assert (np.round(again, 7) == lat).all()
+        assert np.abs(again - plane.backward(x, y)[1]).max() < 1e-12

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from circle import rules
 from circle.errors import RuleError
@@ -22,10 +23,13 @@ from circle.rules.loading import suggest
 from circle.sources import faces
 from circle.sources.surroundings import CRS, judged
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 Shapes = NDArray[np.object_]
 GATE_KEYS = ("barrier", "foot", "access", "locked")
 PASSAGES = pd.CategoricalDtype(["all", "residents", "nobody"])
 GATES = ("gate", "kind", "name", "passage", "decided_by", "compound")
+HAIR_DEG = 1e-9  # a tenth of a millimetre: far more than rounding
 COMPOUNDS = ("compound", "name", "found", "walled", "share_walled", "gates")
 
 
@@ -139,7 +143,8 @@ def gates(around: gpd.GeoDataFrame, passages: Mapping[str, str]) -> gpd.GeoDataF
         crs=CRS,
     )
     table = table.sort_values("gate", kind="stable").reset_index(drop=True)
-    return overruled(table.astype({"kind": "category", "passage": PASSAGES, "decided_by": "category"}), passages)
+    table = table.astype({"kind": "category", "passage": PASSAGES, "decided_by": "category"})
+    return overruled(table, passages) if passages else table
 
 
 def overruled(gates: gpd.GeoDataFrame, passages: Mapping[str, str]) -> gpd.GeoDataFrame:
@@ -166,16 +171,16 @@ def compounds(around: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame, buildings: g
     areas = around[around["kind"] == "area"]
     lives = judged(areas["tags"], rules.area_use, rules.area_use_keys())
     areas = areas[np.asarray([said is True and "landuse" in tags for said, tags in zip(lives, areas["tags"], strict=True)], dtype=bool)]
-    walls = plane.project(barriers.geometry.to_numpy()[barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()])
+    encloses = barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()
+    walls = plane.project(barriers.geometry.to_numpy()[encloses])
     shapes = plane.project(areas.geometry.to_numpy())
     rule = rules.settings("compounds")
     share = _share_walled(shapes, walls, rule["beside_m"])
     named = areas["tags"].map(lambda tags: bool(tags.get("name"))).to_numpy(dtype=bool)
     kept = named | (share >= rule["walled_share"])
-    closed, ids = _closed(
-        walls, barriers["barrier"].to_numpy()[barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()], buildings, plane
-    )
-    free = _homes_outside(closed, shapes[kept], buildings, plane) >= rule["homes_least"]
+    houses = _Houses(buildings, plane)
+    closed, ids = _closed(walls, barriers["barrier"].to_numpy()[encloses], houses)
+    free = _homes_outside(closed, shapes[kept], houses) >= rule["homes_least"]
     closed, ids = closed[free], ids[free]
     number = int(kept.sum())
     table = gpd.GeoDataFrame(
@@ -201,6 +206,27 @@ def unproject(shapes: Shapes, plane: Plane) -> Shapes:
     return np.asarray(shapely.set_coordinates(shapes.copy(), np.round(np.column_stack([lon, lat]), 7)))
 
 
+class _Houses:
+    """Houses, put on the plane only where they are asked for: most of them stand far from everything that a wall could close.
+
+    `residential`: which of them are homes.
+    """
+
+    def __init__(self, buildings: gpd.GeoDataFrame, plane: Plane) -> None:
+        self.residential = buildings["residential"].to_numpy(dtype=bool)
+        self._tree, self._plane = shapely.STRtree(buildings.geometry.to_numpy()), plane
+
+    def near(self, boxes: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Rows, sorted, of all houses that may reach into one of these boxes: west, south, east and north in metres of the plane."""
+        west, south = self._plane.backward(boxes[:, 0], boxes[:, 1])
+        east, north = self._plane.backward(boxes[:, 2], boxes[:, 3])
+        return np.unique(self._tree.query(shapely.box(west - HAIR_DEG, south - HAIR_DEG, east + HAIR_DEG, north + HAIR_DEG))[1])
+
+    def on_plane(self, rows: NDArray[np.intp]) -> Shapes:
+        """These houses, on the plane."""
+        return self._plane.project(self._tree.geometries[rows])
+
+
 def _share_walled(areas: Shapes, walls: Shapes, beside_m: float) -> NDArray[np.float64]:
     """Share of each area's boundary along which a wall stands, looked at every five metres."""
     share = np.zeros(len(areas))
@@ -216,7 +242,7 @@ def _share_walled(areas: Shapes, walls: Shapes, beside_m: float) -> NDArray[np.f
     return share
 
 
-def _closed(walls: Shapes, ids: Shapes, buildings: gpd.GeoDataFrame, plane: Plane) -> tuple[Shapes, Shapes]:
+def _closed(walls: Shapes, ids: Shapes, houses: _Houses) -> tuple[Shapes, Shapes]:
     """Places that walls close: rings of their own, and rings of several walls, houses and narrow openings between them."""
     rule = rules.settings("compounds")
     lines, owner = shapely.get_parts(walls, return_index=True)
@@ -225,7 +251,7 @@ def _closed(walls: Shapes, ids: Shapes, buildings: gpd.GeoDataFrame, plane: Plan
     ring = shapely.is_closed(lines) & (shapely.get_num_points(lines) > 3)
     corners, of_ring = shapely.get_coordinates(lines[ring], return_index=True)
     alone = shapely.polygons(shapely.linearrings(corners, indices=of_ring)) if ring.any() else lines[ring]
-    joined = np.asarray(_polygons(lines[~ring], buildings, plane, rule), dtype=object)
+    joined = np.asarray(_polygons(lines[~ring], houses, rule), dtype=object)
     shapes = np.concatenate([alone.reshape(-1), joined.reshape(-1)])
     valid = shapely.is_valid(shapes)
     area = shapely.area(shapes)
@@ -251,51 +277,66 @@ def _by_number(id_: str) -> tuple[str, int]:
     return kind, int(number)
 
 
-def _polygons(lines: Shapes, buildings: gpd.GeoDataFrame, plane: Plane, rule: Mapping[str, float]) -> list[shapely.Geometry]:
+def _polygons(lines: Shapes, houses: _Houses, rule: Mapping[str, float]) -> list[shapely.Geometry]:
     """Rings of several walls that share corners; ends of walls are joined to a house or to another end that is near."""
     if not len(lines):
         return []
     points, index = shapely.get_coordinates(lines, return_index=True)
     inner = index[1:] == index[:-1]
     pieces = [np.stack([points[:-1][inner], points[1:][inner]], axis=1)]
-    ends = np.concatenate([np.flatnonzero(np.r_[True, ~inner]), np.flatnonzero(np.r_[~inner, True])])
-    spots, number, times = np.unique(points, axis=0, return_inverse=True, return_counts=True)
-    loose = spots[np.unique(number.ravel()[ends][times[number.ravel()[ends]] == 1])]
-    houses = plane.project(buildings.geometry.to_numpy())
-    standing = shapely.STRtree(houses)
+    loose = _loose(points, np.concatenate([np.flatnonzero(np.r_[True, ~inner]), np.flatnonzero(np.r_[~inner, True])]))
     if len(loose):
         loose_points = shapely.points(loose)
-        end, house = standing.query(loose_points, predicate="dwithin", distance=rule["house_m"])
-        corners, owner = shapely.get_coordinates(shapely.boundary(houses[np.unique(house)]), return_index=True)
+        standing = houses.on_plane(houses.near(np.hstack([loose - rule["house_m"], loose + rule["house_m"]])))
+        end, house = shapely.STRtree(standing).query(loose_points, predicate="dwithin", distance=rule["house_m"])
+        corners, owner = shapely.get_coordinates(shapely.boundary(standing[np.unique(house)]), return_index=True)
         along = owner[1:] == owner[:-1]
         pieces.append(np.stack([corners[:-1][along], corners[1:][along]], axis=1))
         if len(end):  # to a corner of the house, so that lines meet in points that both have
-            tree, place = shapely.STRtree(shapely.points(corners)), np.unique(house, return_inverse=True)[1]
-            nearest = tree.query_nearest(loose_points[end], all_matches=False)[1]
-            kept = owner[nearest] == place
-            pieces.append(np.stack([loose[end[kept]], corners[nearest[kept]]], axis=1))
+            pieces.append(_to_corners(loose, end, np.unique(house, return_inverse=True)[1], corners, owner))
         one, other = shapely.STRtree(loose_points).query(loose_points, predicate="dwithin", distance=rule["opening_m"])
         pieces.append(np.stack([loose[one[one < other]], loose[other[one < other]]], axis=1))
     segments = np.concatenate(pieces)
     segments = segments[(segments[:, 0] != segments[:, 1]).any(axis=1)]
     places = faces.polygons(segments, rule["least_m2"])
-    if not len(places) or not len(houses):
-        return list(places)
+    if not len(places):
+        return []
     middle = shapely.point_on_surface(places)  # a house is no place that is closed
-    house = np.unique(standing.query(middle, predicate="within")[0])
+    around = houses.on_plane(houses.near(shapely.bounds(middle)))
+    house = np.unique(shapely.STRtree(around).query(middle, predicate="within")[0])
     return list(np.delete(places, house))
 
 
-def _homes_outside(places: Shapes, compounds: Shapes, buildings: gpd.GeoDataFrame, plane: Plane) -> NDArray[np.intp]:
+def _to_corners(loose: Floats, end: Ints, house: Ints, corners: Floats, owner: Ints) -> Floats:
+    """Segments from loose ends to the nearest of all corners, where that is one of the house that the end stands at.
+
+    `end`, `house`: pairs of an end and a house near it; `corners`, `owner`: corners of all those houses, and the house of each.
+    """
+    asked, which = np.unique(end, return_inverse=True)
+    nearest = cKDTree(corners, balanced_tree=False, compact_nodes=False).query(loose[asked])[1][which]
+    kept = owner[nearest] == house
+    number = np.bincount(owner)
+    rest = np.flatnonzero(~kept)  # houses in a row share corners: the same spot may be a corner of this house too
+    many = number[house[rest]]
+    pair = np.repeat(rest, many)
+    corner = np.arange(len(pair)) + np.repeat((np.cumsum(number) - number)[house[rest]] - np.cumsum(many) + many, many)
+    kept[pair[(corners[corner] == corners[nearest[pair]]).all(axis=1)]] = True
+    return np.stack([loose[end[kept]], corners[nearest[kept]]], axis=1)
+
+
+def _loose(points: NDArray[np.float64], ends: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Ends of lines, rows of `points`, at which no other corner lies, sorted."""
+    number, spots = pd.factorize(np.ascontiguousarray(points).view(np.complex128).ravel())
+    loose = spots[number[ends][np.bincount(number)[number[ends]] == 1]]
+    return np.sort(loose).view(np.float64).reshape(-1, 2)
+
+
+def _homes_outside(places: Shapes, compounds: Shapes, houses: _Houses) -> NDArray[np.intp]:
     """Homes in each place that lie in no compound yet."""
-    homes = buildings.geometry.to_numpy()[buildings["residential"].to_numpy(dtype=bool)]
-    if not len(places) or not len(homes):
-        return np.zeros(len(places), dtype=np.intp)
-    middle = shapely.point_on_surface(plane.project(homes))
+    homes = houses.near(shapely.bounds(places))
+    middle = shapely.point_on_surface(houses.on_plane(homes[houses.residential[homes]]))
     if len(compounds):
         middle = np.delete(middle, np.unique(shapely.STRtree(compounds).query(middle, predicate="within")[0]))
-    if not len(middle):
-        return np.zeros(len(places), dtype=np.intp)
     return np.bincount(shapely.STRtree(places).query(middle, predicate="within")[1], minlength=len(places))
 
 
