@@ -7,6 +7,7 @@ Never: reads, builds a network or ties anything to it: whoever has these tables,
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -49,25 +50,35 @@ class Case:
 
 
 def columns(case: Case, services: Iterable[Limit], findings: Findings, clock: Clock) -> list[pd.DataFrame]:
-    """Columns `minutes_S`, `facility_S`, `leg_m_S`, `verdict_S`, `reason_S`, `barrier_S`, `fragile_S` of each service."""
-    speed = case.speed_m_per_s
-    made: list[pd.DataFrame] = []
-    for limit in services:
-        rows = np.flatnonzero((case.facilities["service"] == limit.service).to_numpy())
-        if not len(rows):
-            findings.add("sources.no_facility", "", limit.service)
-        with clock.stage("access"):
-            offered = case.theirs.of_shapes(rows)
-            visitors = case.facilities["visitors"].to_numpy(dtype=bool)[rows]
-            reach = access.search(case.graph, offered, len(rows), speed, visitors)
-            ask_s = limit_seconds(limit.limit_min) + gaps.TOLERANCE_S
-            walk = access.measure(case.graph, case.mine, len(case.setting.starts), offered, reach, speed, case.seen, ask_s)
-        with clock.stage("gaps"):
-            made.append(_walks(limit.service, walk, case.facilities["facility"].to_numpy()[rows], case.mine))
-            told = _doubted(limit.service, gaps.judge(limit, walk, case.goals[rows], case.setting, speed), walk, case, offered)
+    """Columns `minutes_S`, `facility_S`, `leg_m_S`, `verdict_S`, `reason_S`, `barrier_S`, `fragile_S` of each service.
+
+    `clock` counts as `reasons` what is still to be waited for when all walks are known.
+    """
+    made: list[tuple[pd.DataFrame, Future[pd.DataFrame]]] = []
+    with ThreadPoolExecutor(1) as beside:  # what bars the way of one service is found while the walks of the next are searched
+        for limit in services:
+            rows = np.flatnonzero((case.facilities["service"] == limit.service).to_numpy())
+            if not len(rows):
+                findings.add("sources.no_facility", "", limit.service)
+            with clock.stage("access"):
+                offered = case.theirs.of_shapes(rows)
+                reach, walk = _walked(limit, rows, offered, case)
+            with clock.stage("gaps"):
+                walks = _walks(limit.service, walk, case.facilities["facility"].to_numpy()[rows], case.mine)
+                told = gaps.judge(limit, walk, case.goals[rows], case.setting, case.speed_m_per_s)
+                told = _doubted(limit.service, told, walk, case, offered)
+            made.append((walks, beside.submit(_blamed, told, case, reasons.Service(limit.service, limit.limit_min, offered, reach))))
         with clock.stage("reasons"):
-            made.append(_blamed(told, case, reasons.Service(limit.service, limit.limit_min, offered, reach)))
-    return made
+            return [columns for walks, told in made for columns in (walks, told.result())]
+
+
+def _walked(limit: Limit, rows: Ints, offered: linkage.Links, case: Case) -> tuple[access.Reach, access.Access]:
+    """The search from some facilities, and the walk of every building to the nearest of them."""
+    visitors = case.facilities["visitors"].to_numpy(dtype=bool)[rows]
+    reach = access.search(case.graph, offered, len(rows), case.speed_m_per_s, visitors)
+    ask_s = limit_seconds(limit.limit_min) + gaps.TOLERANCE_S
+    count = len(case.setting.starts)
+    return reach, access.measure(case.graph, case.mine, count, offered, reach, case.speed_m_per_s, case.seen, ask_s)
 
 
 def _blamed(told: pd.DataFrame, case: Case, service: reasons.Service) -> pd.DataFrame:

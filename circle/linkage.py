@@ -36,6 +36,7 @@ KINDS = ("building", "facility", "candidate")
 FLAGS = ("", "far", "island", "crossing")
 AT_NODE_M = 1e-6
 _COLUMNS = ("row", "edge", "offset_m", "leg_m", "start_x", "start_y", "flag")
+_SORTED_BY = [_COLUMNS.index(name) for name in ("row", "leg_m", "edge")]
 STRETCH_M = 5.0
 
 
@@ -255,8 +256,21 @@ def merged(parts: list[Links], more: list[NDArray[Any]]) -> tuple[Links, NDArray
     """Links of several shapes put together, sorted by shape and leg, with a column that belongs to them."""
     number = np.concatenate([np.asarray(column) for column in more])
     columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
-    order = np.lexsort((columns[1], columns[3], columns[0]))
+    order = _order(*(columns[at] for at in _SORTED_BY))
     return Links(*(column[order] for column in columns)), number[order]
+
+
+def _order(row: Ints, leg: Floats, edge: Ints) -> Ints:
+    """Order by shape, leg and edge. Parts come in that order, mostly of shapes of their own: only where they mix is there more to sort."""
+    order = np.argsort(row, kind="stable")  # quick, for it finds what is in order already
+    row, leg, edge = row[order], leg[order], edge[order]
+    wrong = (row[1:] == row[:-1]) & ((leg[1:] < leg[:-1]) | ((leg[1:] == leg[:-1]) & (edge[1:] < edge[:-1])))
+    if wrong.any():
+        mixed = np.zeros(int(row[-1]) + 1, dtype=bool)
+        mixed[row[1:][wrong]] = True
+        rows = np.flatnonzero(mixed[row])
+        order[rows] = order[rows[np.lexsort((edge[rows], leg[rows], row[rows]))]]
+    return np.asarray(order)
 
 
 def _usable(network: Network) -> NDArray[np.bool_]:
@@ -268,7 +282,7 @@ def _joined(parts: list[Links]) -> Links:
     if not parts:
         return Links.none()
     columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
-    order = np.lexsort((columns[1], columns[3], columns[0]))
+    order = _order(*(columns[at] for at in _SORTED_BY))
     return Links(*(column[order] for column in columns))
 
 
@@ -293,8 +307,11 @@ def _within(around: Around, rows: Ints, reach_m: float, *, every: bool) -> Links
         twin[1:] = again[1:] & (every | (who[order][1:] == who[order][:-1]))
     kept = ~twin
     if not every:
-        first = np.flatnonzero(~again)
-        kept &= (ranks(box[order][first]) < int(rule["keep"]))[np.cumsum(~again) - 1]
+        first = order[~again]
+        last = first[ranks(box[first]) == int(rule["keep"]) - 1]
+        farthest = np.full(len(rows), np.inf)  # among those that are no farther than the last, chance would choose
+        farthest[box[last]] = leg[last]
+        kept &= leg[order] <= farthest[box[order]]
     chosen = order[kept]
     box, hit = box[chosen], hit[chosen]
     flag = np.where(network.edges["island"].to_numpy()[hit], 2, np.where(leg[chosen] > rule["far_m"], 1, 0)).astype(np.int8)

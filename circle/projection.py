@@ -17,6 +17,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from circle.kernels.degrees import latitudes
+
 Floats = NDArray[np.float64]
 Shapes = NDArray[np.object_]
 
@@ -69,7 +71,7 @@ class Plane:
             sin = np.tanh(isometric + _E * np.arctanh(_E * sin))
         return lon, np.degrees(np.arcsin(sin))
 
-    def isometric(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    def isometric(self, x: Floats | float, y: Floats) -> tuple[Floats, Floats]:
         """Longitude in degrees, and isometric latitude, of points given on the plane (`kernels.degrees` goes on from there)."""
         sin0 = np.sin(np.radians(self.lat))
         isometric = np.asarray(y) / self._radius + float(np.arctanh(sin0) - _E * np.arctanh(_E * sin0))
@@ -87,7 +89,8 @@ class Plane:
 
     def units_per_metre(self, y: Floats) -> Floats:
         """Plane units that one metre on the ground has at plane ordinate `y`: 1 at the place's own latitude."""
-        _, lat = self.backward(np.zeros_like(y), y)
+        y = np.asarray(y, dtype=np.float64)
+        lat = latitudes(self.isometric(0.0, y.ravel())[1], _E).reshape(y.shape)
         return np.asarray(self._radius / _parallel_radius(np.radians(lat)))
 
     def units_per_metre_at(self, lat: Floats) -> Floats:

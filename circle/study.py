@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -153,7 +154,7 @@ def _whole(study: Study, say: Say | None) -> Run:
     """The stages in order."""
     clock = Clock({}, say)
     services = [limit.service for limit in study.standard.services]
-    with _quick():
+    with _quick(), ThreadPoolExecutor(1) as beside:  # what nobody waits for yet is done on the other core
         with clock.stage("sources"):
             Thread(target=access.import_networkx, daemon=True).start()
             place, own = _read(study, services, say)
@@ -162,13 +163,17 @@ def _whole(study: Study, say: Say | None) -> Run:
             graph = access.Graph.of(net.edges, net.nodes)
         with clock.stage("linkage"):
             outlines = net.plane.project(place.buildings.geometry.to_numpy())
-            _tell_near_misses(place, net, outlines)
+            _ = net.streets  # made once, before two threads ask for them
+            missed = beside.submit(_near_misses, place, net, outlines)
             homes, offers = _tied(place, net, outlines)
+            network.tell_near_misses(missed.result(), place.findings)
         with clock.stage("sight"):
+            barred = beside.submit(reasons.Openings, place.enclosure.barriers, net, outlines)
             seen, theirs = _looked(place, net, outlines, homes, offers)
             starts, mine, goals = homes[0], seen.links, offers[0]
             _link_findings(place, seen, theirs, place.findings)
-            openings = reasons.Openings(place.enclosure.barriers, net, outlines)
+            openings = barred.result()
+        drawn = beside.submit(lambda: (net.edge_table(), net.node_table()))
         setting = judging.setting(place.extent, (net.x, net.y) if place.extent_from == "data" else None, net.plane, starts, mine)
         case = judging.Case(place.facilities, graph, mine, theirs, setting, goals, study.walker.speed_m_per_s, seen, openings)
         columns = judging.columns(case, study.standard.services, place.findings, clock)
@@ -177,7 +182,7 @@ def _whole(study: Study, say: Say | None) -> Run:
             zones = gaps.coverage(buildings, place.zones, own.boundary or shapely.box(*place.extent), study.standard)
         with clock.stage("tables"):
             links = _link_table(place, net, seen, theirs)
-            edges, nodes = net.edge_table(), net.node_table()
+            edges, nodes = drawn.result()
         with clock.stage("check"):
             rule = rules.settings("check")
             tables = referee.Tables(buildings, place.facilities, edges, links)
@@ -268,11 +273,11 @@ def _quick() -> Iterator[None]:
             gc.enable()
 
 
-def _tell_near_misses(place: sources.Place, net: network.Network, outlines: np.ndarray) -> None:
+def _near_misses(place: sources.Place, net: network.Network, outlines: np.ndarray) -> pd.DataFrame:
     """Loose ends that nearly meet another path, and whether a wall or a building stands between."""
     fences = place.enclosure.barriers["kind"].isin(rules.enclosing_kinds()).to_numpy()
     walls = net.plane.project(place.enclosure.barriers.geometry.to_numpy()[fences])
-    network.tell_near_misses(network.near_misses(net, walls=walls, buildings=outlines), place.findings)
+    return pd.DataFrame(network.near_misses(net, walls=walls, buildings=outlines))
 
 
 def _tied(place: sources.Place, net: network.Network, outlines: np.ndarray) -> tuple[Tied, Tied]:
@@ -306,8 +311,8 @@ def _looked(
 
 def _rows_of(place: sources.Place) -> np.ndarray:
     """Row of the building that each facility is, or −1."""
-    row = dict(zip(place.buildings["building"].tolist(), range(len(place.buildings)), strict=True))
-    return np.asarray([row.get(facility, sight.NOBODY) for facility in place.facilities["facility"].tolist()], dtype=np.intp)
+    houses = pd.Index(place.buildings["building"])
+    return np.asarray(houses.get_indexer(pd.Index(place.facilities["facility"].astype(houses.dtype))), dtype=np.intp)
 
 
 def _link_findings(place: sources.Place, seen: sight.Seen, theirs: linkage.Links, findings: Findings) -> None:
@@ -316,11 +321,18 @@ def _link_findings(place: sources.Place, seen: sight.Seen, theirs: linkage.Links
     far = linkage.FLAGS.index("far")
     first = mine.rank == 0
     for code, rows in (
-        ("linkage.unlinked", np.setdiff1d(np.arange(len(ids)), mine.row)),
+        ("linkage.unlinked", _untied(len(ids), mine)),
         ("linkage.crossing", mine.row[first & (seen.state == sight.ALLOWED)]),
         ("linkage.far", mine.row[first & (mine.flag == far)]),
         ("linkage.island", mine.row[first & (mine.flag == linkage.FLAGS.index("island"))]),
     ):
         findings.extend(code, ids[rows])
     facilities = place.facilities["facility"].to_numpy()
-    findings.extend("linkage.unlinked", facilities[np.setdiff1d(np.arange(len(facilities)), theirs.row)], "a facility")
+    findings.extend("linkage.unlinked", facilities[_untied(len(facilities), theirs)], "a facility")
+
+
+def _untied(count: int, links: linkage.Links) -> np.ndarray:
+    """Rows of the shapes that have no link."""
+    tied = np.zeros(count, dtype=bool)
+    tied[links.row] = True
+    return np.flatnonzero(~tied)

@@ -1,7 +1,7 @@
-"""Degrees: from the plane back to latitudes, where they are written with as many digits as OpenStreetMap has.
+"""Degrees: from the plane back to latitudes.
 
 Takes: isometric latitudes.   Gives: latitudes in degrees, exact to rounding.
-Never: gives the very bits that `projection.Plane.backward` gives: what is measured is measured with those.
+Never: knows of a plane (`projection` does), or stops before the digits are there.
 """
 
 from __future__ import annotations

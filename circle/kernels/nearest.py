@@ -55,7 +55,7 @@ class Streets(NamedTuple):
 class Asked(NamedTuple):
     """What is looked for: lines that are `among`, around `rows` of the shapes, where a metre has `units` of the plane, within `reach_m`.
 
-    `keep`: at most so many lines for each shape, the nearest; 0: all.
+    `keep`: so many lines for each shape, the nearest, and those that are no farther than the last of them; 0: all.
     """
 
     rows: Ints
@@ -233,7 +233,10 @@ def _nearest(corners: Corners, lines: Streets, asked: Asked) -> tuple[Ints, Floa
             here += 1
         order = order if here <= len(order) else np.empty(len(mine), dtype=np.int64)
         _by_distance(mine, here, order)
-        here = min(here, keep) if keep > 0 else here
+        if 0 < keep < here:
+            last = mine[order[keep - 1], 0]
+            while here > keep and mine[order[here - 1], 0] > last:
+                here -= 1
         if total + here > len(number):
             room = 2 * (total + here)
             pair, number = longer(pair, 2 * room), taller(number, room)
