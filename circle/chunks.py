@@ -7,9 +7,11 @@ first asked, and crashes when two threads ask at once.
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -55,3 +57,12 @@ def in_slices(function: Callable[[slice], tuple[NDArray[Any], ...]], length: int
     with ThreadPoolExecutor(workers()) as pool:
         parts = list(pool.map(lambda span: function(slice(*span)), pairwise(bounds)))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def give_back() -> None:
+    """Memory that was let go of goes back to the system, where the C library can do that.
+
+    Each thread has a store of its own in glibc, and what one has let go of no other takes: after a stage with many arrays that is a third.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

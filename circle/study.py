@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
 from circle import access, gaps, judging, linkage, network, reasons, referee, rules, schema, sight, sources, study_file, summary
+from circle.chunks import give_back
 from circle.clock import Clock, Say
 from circle.errors import Findings, RuleError, SourceError
 from circle.options import Options
@@ -158,30 +160,15 @@ def _whole(study: Study, say: Say | None) -> Run:
         with clock.stage("sources"):
             Thread(target=access.import_networkx, daemon=True).start()
             place, own = _read(study, services, say)
+            give_back()
         with clock.stage("network"):
             net = _network(study, place)
-            graph = access.Graph.of(net.edges, net.nodes)
-        with clock.stage("linkage"):
-            outlines = net.plane.project(place.buildings.geometry.to_numpy())
-            _ = net.streets  # made once, before two threads ask for them
-            missed = beside.submit(_near_misses, place, net, outlines)
-            homes, offers = _tied(place, net, outlines)
-            network.tell_near_misses(missed.result(), place.findings)
-        with clock.stage("sight"):
-            barred = beside.submit(reasons.Openings, place.enclosure.barriers, net, outlines)
-            seen, theirs = _looked(place, net, outlines, homes, offers)
-            starts, mine, goals = homes[0], seen.links, offers[0]
-            _link_findings(place, seen, theirs, place.findings)
-            openings = barred.result()
+        buildings, links = _walked(study, place, net, clock, beside)
+        give_back()
         drawn = beside.submit(lambda: (net.edge_table(), net.node_table()))
-        setting = judging.setting(place.extent, (net.x, net.y) if place.extent_from == "data" else None, net.plane, starts, mine)
-        case = judging.Case(place.facilities, graph, mine, theirs, setting, goals, study.walker.speed_m_per_s, seen, openings)
-        columns = judging.columns(case, study.standard.services, place.findings, clock)
-        buildings = judging.judged(place.buildings, columns, study.standard)
         with clock.stage("gaps"):
             zones = gaps.coverage(buildings, place.zones, own.boundary or shapely.box(*place.extent), study.standard)
         with clock.stage("tables"):
-            links = _link_table(place, net, seen, theirs)
             edges, nodes = drawn.result()
         with clock.stage("check"):
             rule = rules.settings("check")
@@ -211,6 +198,32 @@ def _whole(study: Study, say: Say | None) -> Run:
     for name, table in made.tables().items():
         schema.check(table, name, services, zone_layers)
     return made
+
+
+def _walked(
+    study: Study, place: sources.Place, net: network.Network, clock: Clock, beside: Executor
+) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    """The buildings with their minutes and verdicts, and the links that walks begin and end with; what this takes is let go of after it."""
+    with clock.stage("linkage"):
+        graph = access.Graph.of(net.edges, net.nodes)
+        outlines = net.plane.project(place.buildings.geometry.to_numpy())
+        _ = net.streets  # made once, before two threads ask for them
+        missed = beside.submit(_near_misses, place, net, outlines)
+        homes, offers = _tied(place, net, outlines)
+        network.tell_near_misses(missed.result(), place.findings)
+    with clock.stage("sight"):
+        barred = beside.submit(reasons.Openings, place.enclosure.barriers, net, outlines)
+        seen, theirs = _looked(place, net, outlines, homes, offers)
+        starts, mine, goals = homes[0], seen.links, offers[0]
+        _link_findings(place, seen, theirs, place.findings)
+        openings = barred.result()
+    setting = judging.setting(place.extent, (net.x, net.y) if place.extent_from == "data" else None, net.plane, starts, mine)
+    case = judging.Case(place.facilities, graph, mine, theirs, setting, goals, study.walker.speed_m_per_s, seen, openings)
+    columns = judging.columns(case, study.standard.services, place.findings, clock)
+    del case, barred, openings, graph  # as large as the tables that come now
+    give_back()
+    with clock.stage("tables"):
+        return judging.judged(place.buildings, columns, study.standard), _link_table(place, net, seen, theirs)
 
 
 def _read(study: Study, services: list[str], say: Say | None) -> tuple[sources.Place, layers.Enriched]:
