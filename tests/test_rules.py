@@ -269,9 +269,11 @@ def test_every_service_rule_has_a_case():
     for param in cases("services.cases.toml"):
         tags = param.values[0]["tags"]
         names = matching._names(matcher, tags)
-        seen = matching._Seen(tags, param.values[0].get("geometry", "point"), names, matching.chinese(tags.get("name", "") or names))
+        geometry = param.values[0].get("geometry", "point")
+        seen = matching._Seen(tags, names, matching.chinese(tags.get("name", "") or names))
         for key, rule in list(unproven.items()):
-            if (names or rule.name is None) and matching._offers(matcher, rule, seen):
+            fits = geometry in matcher.services[matcher.order[rule.service]].geometry and rule.when.holds(tags)
+            if fits and (names or rule.name is None) and matching._offers(matcher, rule, seen):
                 del unproven[key]
     assert [(matcher.order[rule.service], rule.when.tags) for rule in unproven.values()] == []
 

@@ -16,6 +16,7 @@ from typing import Final
 
 import geopandas as gpd
 import pandas as pd
+import pyarrow as pa
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
@@ -58,7 +59,8 @@ def _layers(run: Saved) -> dict[str, gpd.GeoDataFrame]:
 
 
 def _write(run: Saved, path: Path, name: str, rows: gpd.GeoDataFrame) -> Path:
-    table = gpd.GeoDataFrame(plain(pd.DataFrame(rows.drop(columns="geometry"))), geometry=rows.geometry.to_numpy(), crs=4326)
+    words = pa.Table.from_pandas(pd.DataFrame(rows.drop(columns="geometry")), preserve_index=False)
+    table = gpd.GeoDataFrame(plain(words).to_pandas(), geometry=rows.geometry.to_numpy(), crs=4326)
     low, high = ZOOMS[name]
     said = {"NAME": f"{run.place} {name}", "DESCRIPTION": f"{run.standard.title.en}. {run.attribution}"}
     options = {**said, **_WHOLE, "MINZOOM": low, "MAXZOOM": high, "TYPE": "overlay"}
