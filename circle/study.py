@@ -162,14 +162,17 @@ def _whole(study: Study, say: Say | None) -> Run:
             place, own = _read(study, services, say)
             give_back()
         with clock.stage("network"):
+            drawn = beside.submit(_on_plane, place)
             net = _network(study, place)
-        buildings, links = _walked(study, place, net, clock, beside)
+            ground = drawn.result()
+        buildings, links = _walked(study, (place, net, *ground), clock, beside)
+        del ground, drawn
         give_back()
-        drawn = beside.submit(lambda: (net.edge_table(), net.node_table()))
+        told = beside.submit(lambda: (net.edge_table(), net.node_table()))
         with clock.stage("gaps"):
             zones = gaps.coverage(buildings, place.zones, own.boundary or shapely.box(*place.extent), study.standard)
         with clock.stage("tables"):
-            edges, nodes = drawn.result()
+            edges, nodes = told.result()
         with clock.stage("check"):
             rule = rules.settings("check")
             tables = referee.Tables(buildings, place.facilities, edges, links)
@@ -200,20 +203,27 @@ def _whole(study: Study, say: Say | None) -> Run:
     return made
 
 
-def _walked(
-    study: Study, place: sources.Place, net: network.Network, clock: Clock, beside: Executor
-) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+Ground = tuple[sources.Place, network.Network, np.ndarray, sight.Obstacles]  # the last two: buildings on the plane, what bars the way
+
+
+def _on_plane(place: sources.Place) -> tuple[np.ndarray, sight.Obstacles]:
+    """Buildings on the plane, and what no leg crosses."""
+    outlines = place.plane.project(place.buildings.geometry.to_numpy())
+    return outlines, sight.Obstacles(place.plane.project(place.enclosure.barriers.geometry.to_numpy()), outlines)
+
+
+def _walked(study: Study, ground: Ground, clock: Clock, beside: Executor) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
     """The buildings with their minutes and verdicts, and the links that walks begin and end with; what this takes is let go of after it."""
+    place, net, outlines, obstacles = ground
     with clock.stage("linkage"):
         graph = access.Graph.of(net.edges, net.nodes)
-        outlines = net.plane.project(place.buildings.geometry.to_numpy())
         _ = net.streets  # made once, before two threads ask for them
         missed = beside.submit(_near_misses, place, net, outlines)
         homes, offers = _tied(place, net, outlines)
         network.tell_near_misses(missed.result(), place.findings)
     with clock.stage("sight"):
         barred = beside.submit(reasons.Openings, place.enclosure.barriers, net, outlines)
-        seen, theirs = _looked(place, net, outlines, homes, offers)
+        seen, theirs = _looked(place, net, obstacles, homes, offers)
         starts, mine, goals = homes[0], seen.links, offers[0]
         _link_findings(place, seen, theirs, place.findings)
         openings = barred.result()
@@ -310,15 +320,10 @@ def _link_table(place: sources.Place, net: network.Network, seen: sight.Seen, th
 
 
 def _looked(
-    place: sources.Place,
-    net: network.Network,
-    outlines: np.ndarray,
-    homes: Tied,
-    offers: Tied,
+    place: sources.Place, net: network.Network, obstacles: sight.Obstacles, homes: Tied, offers: Tied
 ) -> tuple[sight.Seen, linkage.Links]:
     """Links of buildings, and of facilities, as one sees them from their doors: `homes` and `offers` are shapes and their links."""
-    obstacles = sight.Obstacles(net.plane.project(place.enclosure.barriers.geometry.to_numpy()), outlines)
-    seen = sight.look(*homes, net, obstacles, np.arange(len(outlines)))
+    seen = sight.look(*homes, net, obstacles, np.arange(len(place.buildings)))
     return seen, sight.look(*offers, net, obstacles, _rows_of(place)).saved()[0]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,14 +116,18 @@ def read(path: Path, services: Collection[str], progress: Callable[[int], None] 
         facility_table.Candidate(*row) for row in zip(offering["id"], offering["tags"], offering["kind"], offering.geometry, strict=True)
     ]
     candidates += _named_buildings(ids, outlines, tags)
-    facilities = facility_table.table(candidates, services, plane, findings)
-    closed = ~table["starts_walk"].to_numpy(dtype=bool)
-    closed[closed] = [not rules.open_building(more or {"building": use}) for use, *_, more in (tags[row] for row in np.flatnonzero(closed))]
-    closed_buildings = table[closed].drop(columns="centre")
-    table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
-    centres = table.pop("centre").to_numpy(dtype=object)
-    zones = surroundings.zones(around)
-    walls = enclosure(around, barred, table, closed_buildings, plane)
+    with ThreadPoolExecutor(1) as beside:  # facilities are told from names, walls from shapes: neither waits for the other
+        offered = beside.submit(facility_table.table, candidates, services, plane, findings)
+        closed = ~table["starts_walk"].to_numpy(dtype=bool)
+        closed[closed] = [
+            not rules.open_building(more or {"building": use}) for use, *_, more in (tags[row] for row in np.flatnonzero(closed))
+        ]
+        closed_buildings = table[closed].drop(columns="centre")
+        table = table[table["starts_walk"]].drop(columns="starts_walk").sort_values("building", kind="stable").reset_index(drop=True)
+        centres = table.pop("centre").to_numpy(dtype=object)
+        zones = surroundings.zones(around)
+        walls = enclosure(around, barred, table, closed_buildings, plane)
+        facilities = offered.result()
     for layer, zone in surroundings.inside(centres, _with_compounds(zones, walls)).items():
         table[zone_column(layer)] = pd.Categorical(zone)
     if "compound" not in table:
