@@ -235,7 +235,7 @@ class _Texts:
         self._more: list[pa.Array] = []
 
     def bodies(self, values: Sequence[str], style: str) -> pa.Array:
-        """Give a cell for each text: the number under which it is listed, nothing for no text."""
+        """Give a cell, from its style on, for each text: the number under which it is listed, nothing for no text."""
         texts = pa.array([fit(value) for value in values], type=pa.string())
         for plain, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
             texts = pc.replace_substring(texts, plain, written)
@@ -244,8 +244,8 @@ class _Texts:
         self._more.append(pc.binary_join_element_wise('<si><t xml:space="preserve">', texts, "</t></si>", ""))
         numbers = pc.cast(pa.array(np.arange(self._many, self._many + len(texts))), pa.string())
         self._many += len(texts)
-        told = pc.binary_join_element_wise(f'<c s="{style}" t="s"><v>', numbers, "</v></c>", "")
-        return pc.if_else(pc.equal(texts, ""), f'<c s="{style}"/>', told)
+        told = pc.binary_join_element_wise(f's="{style}" t="s"><v>', numbers, "</v></c>", "")
+        return pc.if_else(pc.equal(texts, ""), f's="{style}"/>', told)
 
     def xml(self) -> bytes:
         """Give the list as a part of the file. How often its texts are used is left out: nobody needs to know."""
@@ -287,12 +287,14 @@ def _spliced(content: bytes, texts: _Texts, first_row: int, columns: Sequence[Co
     if len(styles) != len(columns):
         raise AssertionError(f"{len(columns)} columns, {len(styles)} cells in the first row")  # a changed library, caught by the tests
     renderers = [_renderer(column, style.decode(), texts) for column, style in zip(columns, styles, strict=True)]
+    names = [xl_col_to_name(number) for number in range(len(columns))]
 
     def rendered(start: int) -> bytes:
         piece = slice(start, min(start + _PIECE, rows))
         numbers = pc.cast(pa.array(np.arange(first_row + 1 + piece.start, first_row + 1 + piece.stop)), pa.string())
-        # a cell without its place follows the one before it: half the bytes
-        return _bytes(pc.binary_join_element_wise('<row r="', numbers, '">', *(render(piece) for render in renderers), "</row>", ""))
+        # the format lets a cell go without its place, but not every office program has read that far
+        cells = [part for name, render in zip(names, renderers, strict=True) for part in (f'<c r="{name}', numbers, '" ', render(piece))]
+        return _bytes(pc.binary_join_element_wise('<row r="', numbers, '">', *cells, "</row>", ""))
 
     reach = f'\\g<1>{first_row + rows}"'.encode()
     yield re.sub(rb'(<dimension ref="[A-Z]+\d+:[A-Z]+)\d+"', reach, content[:end], count=1)
@@ -314,7 +316,7 @@ def _bytes(texts: pa.Array) -> bytes:
 
 
 def _renderer(column: Column, style: str, texts: _Texts) -> Callable[[slice], pa.Array]:
-    """Return what gives the XML of a column's cells for a slice of rows."""
+    """Return what gives the XML of a column's cells, from the style on, for a slice of rows."""
     if isinstance(column, TextColumn):
         bodies, codes = texts.bodies(column.values, style), column.codes
         return lambda piece: bodies.take(pa.array(codes[piece]))
@@ -322,7 +324,7 @@ def _renderer(column: Column, style: str, texts: _Texts) -> Callable[[slice], pa
 
     def render(piece: slice) -> pa.Array:
         numbers = values[piece]
-        told = pc.binary_join_element_wise(f'<c s="{style}"><v>', pc.cast(pa.array(numbers), pa.string()), "</v></c>", "")
+        told = pc.binary_join_element_wise(f's="{style}"><v>', pc.cast(pa.array(numbers), pa.string()), "</v></c>", "")
         return pc.if_else(pa.array(np.isfinite(numbers)), told, words.take(pa.array(np.where(np.isinf(numbers), 0, 1))))
 
     return render
