@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from circle import corners
 from circle.kernels import meeting, segments
 from circle.kernels.cells import cells
-from circle.kernels.nearest import Asked, nearest, streets
+from circle.kernels.nearest import Asked, Corners, nearest, streets
 
 ODD = st.floats(-1e5, 1e5, allow_nan=False)
 PLACE = st.tuples(st.integers(0, 6), st.integers(0, 6))  # a small grid: much lies in a line or on each other
@@ -61,6 +61,19 @@ def test_every_box_lies_in_the_cells_that_it_touches(boxes, spot):
     pairs = list(zip(found[:count:2].tolist(), found[1:count:2].tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
     assert {(row, row) for row in range(len(box))} <= set(pairs)
+
+
+def test_what_lies_nowhere_is_in_no_cell_and_is_met_by_nothing():
+    """A node at a pole lies at infinity on the plane; places that are no numbers must not be looked up in memory."""
+    odd = np.asarray([[np.nan] * 4, [np.inf] * 4, [-np.inf, 0.0, np.inf, 5.0], [1.0, 1.0, 2.0, 2.0]])
+    for box in (odd, odd[:2]):
+        grid = cells(box)
+        assert set(grid.member.tolist()) <= {2, 3}
+    places = np.asarray([[0.0, 0.0], [9.0, 9.0], [np.inf, 0.0], [np.nan, 3.0]])
+    walls = Corners(places, np.asarray([0, 2, 4]), np.asarray([0, 1, 2]), np.zeros(2, dtype=bool))
+    ends = np.asarray([[[0.0, 9.0], [9.0, 0.0]], [[np.nan, np.nan], [1.0, 1.0]], [[-np.inf, 4.0], [np.inf, 4.0]]])
+    hit = meeting.struck(ends[:, 0].copy(), ends[:, 1].copy(), meeting.walls(walls))
+    assert hit.tolist()[:2] == [True, False]
 
 
 @settings(deadline=None)

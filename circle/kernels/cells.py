@@ -46,8 +46,9 @@ def cells(box: Floats) -> Cells:
     box = np.ascontiguousarray(box, dtype=np.float64)
     if not len(box):
         return Cells(0.0, 0.0, LEAST_SIZE, 1, 1, np.zeros(2, dtype=np.int64), np.empty(0, dtype=np.int32), box.reshape(0, 4))
-    west, south = box[:, :2].min(axis=0)
-    width, height = np.maximum(box[:, 2:].max(axis=0) - (west, south), 1e-9)
+    somewhere = box[np.isfinite(box).all(axis=1)]  # what lies nowhere, or at a pole, is in no cell
+    west, south = somewhere[:, :2].min(axis=0, initial=0.0 if not len(somewhere) else np.inf)
+    width, height = np.maximum(somewhere[:, 2:].max(axis=0, initial=-np.inf) - (west, south), 1e-9)
     size = max(LEAST_SIZE, float(np.sqrt(width * height / (PER_BOX * len(box) + 64))), float(max(width, height)) / 65_536)
     across, down = int(width / size) + 1, int(height / size) + 1
     first, member = _filled(box, float(west), float(south), size, across, down)
@@ -58,7 +59,9 @@ def cells(box: Floats) -> Cells:
 def span(low: float, high: float, start: float, size: float, number: int) -> tuple[int, int]:
     """First and last cell along one axis that an interval touches, within the grid; the last is before the first where none is."""
     begin, end = np.floor((low - start) / size), np.floor((high - start) / size)
-    return int(min(max(begin, 0.0), float(number))), int(min(max(end, -1.0), float(number - 1)))
+    if not (begin < number and end >= 0.0):  # so written that it holds for what is no number, too
+        return 1, 0
+    return int(max(begin, 0.0)), int(min(end, float(number - 1)))
 
 
 @compiled

@@ -96,12 +96,15 @@ def streets(xy: Floats, first: Ints) -> Streets:
 def boxes(xy: Floats, corner: Ints) -> tuple[NDArray[np.int32], Floats]:
     """Boxes around straight pieces, each from a corner to the next; a long piece has several: corner of each box, and the boxes (n, 4)."""
     begin, end = xy[corner], xy[corner + 1]
-    many = np.maximum(np.ceil(np.hypot(*(end - begin).T) / PIECE), 1.0).astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        length = np.hypot(*(end - begin).T)
+    many = np.maximum(np.ceil(np.where(np.isfinite(length), length, 0.0) / PIECE), 1.0).astype(np.int64)
     row = np.repeat(np.arange(len(corner)), many)
     step = np.arange(len(row)) - np.repeat(np.cumsum(many) - many, many)
-    one = begin[row] + (end - begin)[row] * (step / many[row])[:, None]
-    other = begin[row] + (end - begin)[row] * ((step + 1) / many[row])[:, None]
-    hair = 1e-9 * (1.0 + np.abs(xy).max(initial=0.0))  # between two corners places are rounded
+    with np.errstate(invalid="ignore"):  # what lies nowhere stays nowhere
+        one = begin[row] + (end - begin)[row] * (step / many[row])[:, None]
+        other = begin[row] + (end - begin)[row] * ((step + 1) / many[row])[:, None]
+    hair = 1e-9 * (1.0 + np.abs(xy).max(initial=0.0, where=np.isfinite(xy)))  # between two corners places are rounded
     box = np.hstack([np.minimum(one, other) - hair, np.maximum(one, other) + hair])
     return corner[row].astype(np.int32), box
 
