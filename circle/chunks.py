@@ -37,11 +37,7 @@ def side_by_side(function: Callable[..., NDArray[Any]], *arrays: NDArray[Any]) -
     length = len(arrays[0])
     if length <= SMALL:
         return function(*arrays)
-    number = max(workers(), -(-length // SLICE))
-    bounds = np.linspace(0, length, number + 1).astype(np.intp)
-    with ThreadPoolExecutor(workers()) as pool:
-        parts = pool.map(lambda span: function(*(array[span[0] : span[1]] for array in arrays)), pairwise(bounds))
-        return np.concatenate(list(parts))
+    return in_slices(lambda some: (function(*(array[some] for array in arrays)),), length)[0]
 
 
 def in_slices(function: Callable[[slice], tuple[NDArray[Any], ...]], length: int) -> tuple[NDArray[Any], ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import union_categoricals
 
 FIXED = ("access", "mapped")  # words in an order of their own
 
@@ -46,15 +47,12 @@ def joined(table: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
     """
     words: dict[str, pd.Categorical] = {}
     for name in table.columns[table.dtypes == "category"]:
-        column = table[name].array
-        fresh = pd.Categorical(more[name].astype(object))
-        fixed = name in FIXED
-        known = (
-            column.categories if fixed else column.remove_unused_categories().categories.union(fresh.categories, sort=True).astype("str")
-        )
-        words[name] = pd.Categorical.from_codes(
-            np.r_[column.set_categories(known).codes, fresh.set_categories(known).codes], categories=known, ordered=column.ordered
-        )
+        mine, fresh = table[name].array, pd.Categorical(more[name].astype("str"))
+        if name in FIXED:
+            words[name] = union_categoricals([mine, pd.Categorical(fresh.astype(object), dtype=mine.dtype)])
+        else:
+            mine = mine.remove_unused_categories()
+            words[name] = union_categoricals([mine.rename_categories(mine.categories.astype("str")), fresh], sort_categories=True)
     plain = [name for name in table.columns if name not in words]
     return pd.concat([table[plain], more[plain]], ignore_index=True).assign(**words)[list(table.columns)]
 

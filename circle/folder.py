@@ -20,13 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import shapely
-from numpy.typing import NDArray
 
 from circle.errors import OutputError, SourceError
 
@@ -45,8 +41,6 @@ _TABLES, _RECORDS = (f"{name}.parquet" for name in (*GEO_TABLES, *PLAIN_TABLES))
 OURS = frozenset([*PLAN, *_TABLES, *_RECORDS, *PUBLISHED, PAGES])
 _FULL = frozenset([errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 _FORMULA = re.compile("[\\s\ufeff\u200b-\u200d]*[=+\\-@＝＋－＠]|[\\t\\r\\n]")
-POINT, LINE, POLYGON = 0, 1, 3  # as Shapely numbers them
-SHAPES = 1 << 18  # at a time
 SAMPLE = 4_096  # rows that tell whether a column repeats itself
 LEAST_BYTES = 1_000_000  # a disk with less room left than this is full
 
@@ -191,11 +185,13 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
     bare = [column for column, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype) and not len(dtype.categories)]
     if bare:
         frame = frame.astype(dict.fromkeys(bare, "str"))  # without one category Arrow would not know that it is text
-    table = _with_shapes(frame) if isinstance(frame, gpd.GeoDataFrame) else pa.Table.from_pandas(frame, preserve_index=False)
-    told = [field.name for field in table.schema if not pa.types.is_binary(field.type)]  # nobody looks for the least of all shapes
-    small = len(frame) <= SAMPLE
-    coded = True if small else [name for name in told if _repeats(frame[name])]
-    pq.write_table(table, path, compression="zstd", compression_level=1, use_dictionary=coded, write_statistics=told)
+    told = [str(name) for name, dtype in frame.dtypes.items() if dtype != "geometry"]  # nobody looks for the least of all shapes
+    coded = True if len(frame) <= SAMPLE else [name for name in told if _repeats(frame[name])]
+    packing: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": coded, "write_statistics": told}
+    if isinstance(frame, gpd.GeoDataFrame):
+        frame.to_parquet(path, index=False, schema_version="1.1.0", **packing)
+    else:
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path, **packing)
 
 
 def _repeats(column: pd.Series[Any]) -> bool:
@@ -204,81 +200,6 @@ def _repeats(column: pd.Series[Any]) -> bool:
         return True
     first = column.iloc[:SAMPLE]
     return first.nunique() < len(first) / 2
-
-
-def _with_shapes(frame: gpd.GeoDataFrame) -> pa.Table:
-    """A table with its shapes, as GeoParquet 1.1 says it: well-known binary, and what kinds of shapes in which box and system.
-
-    GeoPandas writes the same, each shape as an object of its own: for a city that takes longer than packing it.
-    """
-    name = frame.geometry.name
-    shapes = frame.geometry.to_numpy()
-    place = frame.columns.get_loc(name)
-    plain = pa.Table.from_pandas(pd.DataFrame(frame.drop(columns=name)).assign(**{name: None})[list(frame.columns)], preserve_index=False)
-    parts = [binary(shapes[first : first + SHAPES]) for first in range(0, len(shapes), SHAPES)]
-    table = plain.set_column(place, name, pa.chunked_array(parts, pa.binary()))
-    about: dict[str, Any] = {"encoding": "WKB", "crs": _system(frame), "geometry_types": _kinds(shapes)}
-    if shapely.get_num_coordinates(shapes).any():
-        about["bbox"] = shapely.total_bounds(shapes).tolist()
-    creator = {"library": "geopandas", "version": gpd.__version__}
-    told = {"primary_column": name, "columns": {name: about}, "version": "1.1.0", "creator": creator}
-    return table.replace_schema_metadata({**table.schema.metadata, b"geo": json.dumps(told).encode()})
-
-
-def _system(frame: gpd.GeoDataFrame) -> dict[str, Any] | None:
-    """The coordinate system as PROJ's JSON, without ids within an ensemble: older readers stumble over them."""
-    if frame.crs is None:
-        return None
-    told: dict[str, Any] = frame.crs.to_json_dict()
-    for member in told.get("datum_ensemble", {}).get("members", []):
-        member.pop("id", None)
-    return told
-
-
-def _kinds(shapes: NDArray[np.object_]) -> list[str]:
-    """Names of the kinds of shapes, in the order of the alphabet."""
-    there = shapes[~shapely.is_missing(shapes)]
-    kinds, first = np.unique(shapely.get_type_id(there) + 16 * shapely.has_z(there), return_index=True)
-    return sorted(f"{there[row].geom_type}{' Z' if kind >= 16 else ''}" for kind, row in zip(kinds, first, strict=True))
-
-
-def binary(shapes: NDArray[np.object_]) -> pa.Array:
-    """Well-known binary of shapes, as `shapely.to_wkb` writes it. Points, lines and polygons without holes are put together from arrays.
-
-    >>> shapes = np.asarray([shapely.Point(1, 2), None, shapely.box(0, 0, 1, 1), shapely.MultiPoint([(0, 0)])], dtype=object)
-    >>> binary(shapes).to_pylist() == shapely.to_wkb(shapes, flavor="iso").tolist()
-    True
-    """
-    kind, many = shapely.get_type_id(shapes), shapely.get_num_coordinates(shapes)
-    whole = (kind == POINT) | (kind == LINE) | ((kind == POLYGON) & (shapely.get_num_interior_rings(shapes) == 0))
-    plain = whole & (many > 0) & ~shapely.has_z(shapes)
-    others = np.flatnonzero(~plain)
-    made = _plain_binary(shapes[plain], kind[plain], many[plain])
-    if not len(others):
-        return made
-    order = np.empty(len(shapes), dtype=np.int64)
-    order[plain], order[others] = np.arange(len(made)), len(made) + np.arange(len(others))
-    return pa.concat_arrays([made, pa.array(shapely.to_wkb(shapes[others], flavor="iso"), pa.binary())]).take(pa.array(order))
-
-
-def _plain_binary(shapes: NDArray[np.object_], kind: NDArray[np.int_], many: NDArray[np.int_]) -> pa.Array:
-    """Binary of shapes of one run of coordinates: byte order, kind, of polygons the number of rings, of lines and rings the length."""
-    head = np.zeros((len(shapes), 13), dtype=np.uint8)
-    head[:, 0] = 1  # little endian
-    line, polygon = kind == LINE, kind == POLYGON
-    head[:, 1] = np.where(polygon, 3, np.where(line, 2, 1))
-    head[polygon, 5] = 1
-    length = many.astype("<u4").view(np.uint8).reshape(-1, 4)
-    head[line, 5:9], head[polygon, 9:13] = length[line], length[polygon]
-    size = np.where(polygon, 13, np.where(line, 9, 5))
-    heads = head[np.arange(13) < size[:, None]]
-    return pc.binary_join_element_wise(_cut(heads, size), _cut(shapely.get_coordinates(shapes).astype("<f8", copy=False), 16 * many), b"")
-
-
-def _cut(content: NDArray[Any], size: NDArray[np.int_]) -> pa.Array:
-    """Bytes cut into pieces of `size`."""
-    ends = np.r_[0, np.cumsum(size)].astype(np.int32)
-    return pa.Array.from_buffers(pa.binary(), len(size), [None, pa.py_buffer(ends), pa.py_buffer(np.ascontiguousarray(content))])
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -7,7 +7,8 @@ the sake of a sidewalk that is not there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import geopandas as gpd
@@ -34,7 +35,7 @@ Ints = NDArray[np.intp]
 Shapes = NDArray[np.object_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Network:
     """A walking network.
 
@@ -61,14 +62,11 @@ class Network:
     first: Ints
     lines: NDArray[np.object_]
     plane: Plane
-    _streets: list[Streets] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    @property
+    @cached_property
     def streets(self) -> Streets:
         """All edges as kernels look for them; put into cells when they are first asked for."""
-        if not self._streets:
-            self._streets.append(in_cells(np.column_stack([self.x, self.y]), self.first))
-        return self._streets[0]
+        return in_cells(np.column_stack([self.x, self.y]), self.first)
 
     def node_table(self) -> gpd.GeoDataFrame:
         """`nodes` as a run saves it."""

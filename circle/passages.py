@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from circle import corners, rules
-from circle.chunks import in_slices, side_by_side
+from circle import rules
+from circle.crossings import Pieces
 from circle.edges import joined, osm_id, passable
 from circle.errors import Findings
-from circle.kernels import meeting
-from circle.kernels.through import through
 from circle.projection import Plane
 from circle.sources import Enclosure
 
@@ -233,28 +231,8 @@ def through_walls(
         Rows of `barriers` that enclose, and their lines on the plane.
     """
     parts, owner = shapely.get_parts(walls, return_index=True)
-    line, part = _crossing(lines, parts)
+    line, part = Pieces(parts).crossing(lines)
     return pd.DataFrame({"way": ways[line], "barrier": barriers["barrier"].to_numpy()[owner[part]]}).drop_duplicates()
-
-
-def _crossing(lines: NDArray[np.object_], walls: NDArray[np.object_]) -> tuple[Ints, Ints]:
-    """Rows of lines and of walls that cross, as GEOS says: touching is not crossing. Sorted."""
-    none = np.empty(0, dtype=np.intp)
-    if not len(lines) or not len(walls):
-        return none, none
-    stand = meeting.walls(corners.of(walls))
-    xy, of_line = shapely.get_coordinates(lines, return_index=True)
-    first = np.searchsorted(of_line, np.arange(len(lines) + 1))
-
-    def pairs(some: slice) -> tuple[Ints, Ints]:
-        found, count = through(xy, first[some.start : some.stop + 1], stand)
-        return found[:count:2] + some.start, found[1:count:2]
-
-    line, wall = in_slices(pairs, len(lines))
-    pair = np.unique(line * len(walls) + wall)
-    line, wall = pair // len(walls), pair % len(walls)
-    hit = side_by_side(shapely.crosses, lines[line], walls[wall])
-    return line[hit], wall[hit]
 
 
 def settled(

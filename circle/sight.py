@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from circle import corners, linkage, passages, rules
+from circle import corners, crossings, linkage, passages, rules
 from circle.chunks import in_slices, side_by_side
 from circle.kernels import meeting
 from circle.linkage import FLAGS, Links
@@ -46,7 +46,7 @@ class Obstacles:
         self.buildings = buildings
         self.boxes = shapely.bounds(buildings)
         self._walls = meeting.walls(corners.of(barriers))
-        self._houses = meeting.houses(corners.of(buildings), np.nan_to_num(self.boxes))
+        self._houses = meeting.houses(corners.of(buildings), self.boxes)
 
     def crossed(self, start: Floats, end: Floats, units: Floats, own: Ints) -> Bools:
         """Which straight lines from `start` to `end` (n, 2) cross something; `own`: row of the building that each belongs to, or −1."""
@@ -59,7 +59,8 @@ class Obstacles:
         along = (end[rows] - start[rows]) / length[rows, None]
         begin = start[rows] + along * touch[rows, None]
         stop = end[rows] - along * (HAIR_M * units[rows])[:, None]
-        hit = side_by_side(lambda a, b: meeting.struck(a, b, self._walls), begin, stop)
+        hit = np.zeros(len(rows), dtype=bool)
+        hit[crossings.touching(begin, stop, self._walls)[0]] = True
         out[rows[hit]] = True
         rows, begin, stop = rows[~hit], begin[~hit], stop[~hit]
         leg, house = self._entered(begin, stop, own[rows])
@@ -71,8 +72,8 @@ class Obstacles:
         """Rows of legs and of houses that are not their own and that they touch."""
 
         def pairs(some: slice) -> tuple[Ints, Ints]:
-            found, count = meeting.entered(begin[some], stop[some], own[some], self._houses)
-            return found[:count:2] + some.start, found[1:count:2]
+            leg, house = meeting.entered(begin[some], stop[some], own[some], self._houses)
+            return leg + some.start, house
 
         leg, house = in_slices(pairs, len(begin))
         return leg, house

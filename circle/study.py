@@ -217,7 +217,6 @@ def _walked(study: Study, ground: Ground, clock: Clock, beside: Executor) -> tup
     place, net, outlines, obstacles = ground
     with clock.stage("linkage"):
         graph = access.Graph.of(net.edges, net.nodes)
-        _ = net.streets  # made once, before two threads ask for them
         missed = beside.submit(_near_misses, place, net, outlines)
         homes, offers = _tied(place, net, outlines)
         network.tell_near_misses(missed.result(), place.findings)

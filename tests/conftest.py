@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 # The same examples everywhere, so that a change is judged by what it changed; HYPOTHESIS_PROFILE=default draws new ones.
-settings.register_profile("same", derandomize=True, database=None, deadline=None, max_examples=60)
+settings.register_profile("same", derandomize=True, database=None, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -57,8 +57,8 @@ def test_every_box_lies_in_the_cells_that_it_touches(boxes, spot):
     assert grid.first[-1] == len(grid.member)
     pieces = np.asarray([[(west, south), (east, north)] for west, south, east, north in box]).reshape(-1, 2, 2)
     area = corners.of(np.asarray([shapely.box(*one) for one in box], dtype=object)) if len(box) else corners.of(np.empty(0, dtype=object))
-    found, count = meeting.entered(pieces[:, 0].copy(), pieces[:, 1].copy(), np.full(len(box), -1), meeting.houses(area, box))
-    pairs = list(zip(found[:count:2].tolist(), found[1:count:2].tolist(), strict=True))
+    piece, house = meeting.entered(pieces[:, 0].copy(), pieces[:, 1].copy(), np.full(len(box), -1), meeting.houses(area, box))
+    pairs = list(zip(piece.tolist(), house.tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
     assert {(row, row) for row in range(len(box))} <= set(pairs)
 
@@ -72,8 +72,10 @@ def test_what_lies_nowhere_is_in_no_cell_and_is_met_by_nothing():
     places = np.asarray([[0.0, 0.0], [9.0, 9.0], [np.inf, 0.0], [np.nan, 3.0]])
     walls = Corners(places, np.asarray([0, 2, 4]), np.asarray([0, 1, 2]), np.zeros(2, dtype=bool))
     ends = np.asarray([[[0.0, 9.0], [9.0, 0.0]], [[np.nan, np.nan], [1.0, 1.0]], [[-np.inf, 4.0], [np.inf, 4.0]]])
-    hit = meeting.struck(ends[:, 0].copy(), ends[:, 1].copy(), meeting.walls(walls))
-    assert hit.tolist()[:2] == [True, False]
+    piece, wall = meeting.touching(ends[:, 0].copy(), ends[:, 1].copy(), meeting.walls(walls))
+    met = set(zip(piece.tolist(), wall.tolist(), strict=True))
+    assert (0, 0) in met
+    assert not {pair for pair in met if pair[0] == 1 or pair[1] == 1}
 
 
 @settings(deadline=None)
@@ -117,15 +119,14 @@ def test_pieces_strike_walls_and_enter_houses_as_geos_says(pieces, houses, walls
     drawn, lines = shapely.linestrings(ends), lines_of(walls)
     shapely.prepare(drawn)  # GEOS finds that a line without length meets nothing, unless it is prepared
     hit = shapely.intersects(drawn[:, None], lines[None, :])
-    assert meeting.struck(begin, stop, meeting.walls(corners.of(lines))).tolist() == hit.any(axis=1).tolist()
+    piece, wall = meeting.touching(begin, stop, meeting.walls(corners.of(lines)))
+    assert set(zip(piece.tolist(), wall.tolist(), strict=True)) == set(zip(*np.nonzero(hit), strict=True))
     areas = np.asarray([shapely.box(x, y, x + wide, y + high) for (x, y), wide, high in houses], dtype=object)
     own = np.arange(len(ends)) % len(areas)
-    found, count = meeting.entered(begin, stop, own, meeting.houses(corners.of(areas), shapely.bounds(areas)))
+    piece, area = meeting.entered(begin, stop, own, meeting.houses(corners.of(areas), shapely.bounds(areas)))
     inside = shapely.intersects(drawn[:, None], areas[None, :])
     inside[np.arange(len(ends)), own] = False
-    assert sorted(zip(found[:count:2].tolist(), found[1:count:2].tolist(), strict=True)) == list(
-        zip(*map(list, np.nonzero(inside)), strict=True)
-    )
+    assert sorted(zip(piece.tolist(), area.tolist(), strict=True)) == list(zip(*np.nonzero(inside), strict=True))
 
 
 def test_a_share_of_a_line_is_where_geos_puts_it():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from circle import passages
+from circle.crossings import Pieces
 from circle.edges import joined
 
 
@@ -16,7 +16,7 @@ def _by_geos(lines: np.ndarray, walls: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _ours(lines: np.ndarray, walls: np.ndarray) -> list[tuple[int, int]]:
-    line, wall = passages._crossing(lines, walls)
+    line, wall = Pieces(walls).crossing(lines)
     return list(zip(line.tolist(), wall.tolist(), strict=True))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from circle.kernels import compiled
 from circle.kernels.cells import Cells, around, cells
-from circle.kernels.nearest import Corners, Streets, boxes, in_order, longer, taller, within_area
+from circle.kernels.nearest import Corners, Piece, Streets, boxes, in_order, longer, taller, within_area
 from circle.kernels.segments import foot, meet
 
 Floats = NDArray[np.float64]
@@ -52,51 +52,53 @@ def houses(corners: Corners, box: Floats) -> Houses:
 
 
 @compiled
-def struck(begin: Floats, stop: Floats, things: Walls) -> Bools:
-    """Which pieces from `begin` to `stop` (n, 2) meet a wall."""
+def _meets(piece: Piece, corners: Corners, shape: int) -> bool:
+    """Whether a straight piece and a shape have a point in common."""
+    ax, ay, bx, by = piece
+    if corners.area[shape] and within_area(corners, shape, ax, ay):
+        return True
+    for part in range(corners.shape[shape], corners.shape[shape + 1]):
+        low, high = corners.part[part], corners.part[part + 1]
+        for j in range(low, max(high - 1, low + 1)):
+            k = min(j + 1, high - 1)
+            if meet(ax, ay, bx, by, corners.xy[j, 0], corners.xy[j, 1], corners.xy[k, 0], corners.xy[k, 1]):
+                return True
+    return False
+
+
+@compiled
+def meets(begin: Floats, stop: Floats, corners: Corners, shape: Ints) -> Bools:
+    """Which pieces from `begin` to `stop` (n, 2) have a point in common with the shape of the same place in `shape`: a row of `corners`."""
     out = np.zeros(len(begin), dtype=np.bool_)
-    found = np.empty(64, dtype=np.int32)
     for row in range(len(begin)):
-        ax, ay, bx, by = begin[row, 0], begin[row, 1], stop[row, 0], stop[row, 1]
-        count, found = around(things.grid, min(ax, bx), min(ay, by), max(ax, bx), max(ay, by), found)
-        for k in range(count):
-            j = things.corner[found[k]]
-            if meet(ax, ay, bx, by, things.xy[j, 0], things.xy[j, 1], things.xy[j + 1, 0], things.xy[j + 1, 1]):
-                out[row] = True
-                break
+        out[row] = _meets((begin[row, 0], begin[row, 1], stop[row, 0], stop[row, 1]), corners, shape[row])
     return out
 
 
 @compiled
-def entered(begin: Floats, stop: Floats, own: Ints, things: Houses) -> tuple[Ints, int]:
-    """Rows of pieces and of houses, one after the other, that have a point in common; not the pieces' own houses. How many numbers."""
+def _entered(begin: Floats, stop: Floats, own: Ints, things: Houses) -> tuple[Ints, int]:
     out = np.empty(64, dtype=np.int64)
     total = 0
     found = np.empty(64, dtype=np.int32)
-    corners = things.corners
     for row in range(len(begin)):
         ax, ay, bx, by = begin[row, 0], begin[row, 1], stop[row, 0], stop[row, 1]
         count, found = around(things.grid, min(ax, bx), min(ay, by), max(ax, bx), max(ay, by), found)
         for k in range(count):
-            house = found[k]
-            if house == own[row]:
-                continue
-            hit = within_area(corners, house, ax, ay)
-            for part in range(corners.shape[house], corners.shape[house + 1]):
-                for j in range(corners.part[part], corners.part[part + 1] - 1):
-                    if not hit:
-                        hit = meet(ax, ay, bx, by, corners.xy[j, 0], corners.xy[j, 1], corners.xy[j + 1, 0], corners.xy[j + 1, 1])
-            if hit:
-                if total + 2 > len(out):
-                    out = longer(out, 2 * len(out))
+            house = int(found[k])
+            if house != own[row] and _meets((ax, ay, bx, by), things.corners, house):
+                out = longer(out, 2 * total) if total == len(out) else out
                 out[total], out[total + 1] = row, house
                 total += 2
     return out, total
 
 
+def entered(begin: Floats, stop: Floats, own: Ints, things: Houses) -> tuple[Ints, Ints]:
+    """Rows of pieces (n, 2) and of houses that have a point in common, but for each piece's `own` house."""
+    return _pairs(_entered(begin, stop, own, things))
+
+
 @compiled
-def touching(begin: Floats, stop: Floats, things: Walls) -> tuple[Ints, int]:
-    """Rows of pieces and of the walls' shapes that have a point in common, in turns, a pair perhaps twice. And how many numbers."""
+def _touching(begin: Floats, stop: Floats, things: Walls) -> tuple[Ints, int]:
     out = np.empty(64, dtype=np.int64)
     total = 0
     found = np.empty(64, dtype=np.int32)
@@ -106,11 +108,21 @@ def touching(begin: Floats, stop: Floats, things: Walls) -> tuple[Ints, int]:
         for k in range(count):
             j = things.corner[found[k]]
             if meet(ax, ay, bx, by, things.xy[j, 0], things.xy[j, 1], things.xy[j + 1, 0], things.xy[j + 1, 1]):
-                if total + 2 > len(out):
-                    out = longer(out, 2 * len(out))
+                out = longer(out, 2 * total) if total == len(out) else out
                 out[total], out[total + 1] = row, things.of[j]
                 total += 2
     return out, total
+
+
+def touching(begin: Floats, stop: Floats, things: Walls) -> tuple[Ints, Ints]:
+    """Rows of pieces from `begin` to `stop` (n, 2) and of the walls' shapes that have a point in common, a pair perhaps more than once."""
+    return _pairs(_touching(begin, stop, things))
+
+
+def _pairs(found: tuple[Ints, int]) -> tuple[Ints, Ints]:
+    """Rows that a kernel wrote in turns, and how many numbers it wrote."""
+    rows, count = found
+    return rows[:count:2], rows[1:count:2]
 
 
 @compiled
@@ -131,23 +143,6 @@ def places(xy: Floats, first: Ints, along: Floats, line: Ints, share: Floats) ->
         part = min(max((wanted - along[begin]) / step, 0.0), 1.0) if step > 0.0 else 0.0
         out[row, 0] = xy[begin, 0] + part * (xy[end, 0] - xy[begin, 0])
         out[row, 1] = xy[begin, 1] + part * (xy[end, 1] - xy[begin, 1])
-    return out
-
-
-@compiled
-def meets(begin: Floats, stop: Floats, corners: Corners, shape: Ints) -> Bools:
-    """Which pieces from `begin` to `stop` (n, 2) have a point in common with the shape of the same place in `shape`: a row of `corners`."""
-    out = np.zeros(len(begin), dtype=np.bool_)
-    for row in range(len(begin)):
-        ax, ay, bx, by, other = begin[row, 0], begin[row, 1], stop[row, 0], stop[row, 1], shape[row]
-        hit = corners.area[other] and within_area(corners, other, ax, ay)
-        for part in range(corners.shape[other], corners.shape[other + 1]):
-            low, high = corners.part[part], corners.part[part + 1]
-            for j in range(low, max(high - 1, low + 1)):
-                k = min(j + 1, high - 1)
-                if not hit:
-                    hit = meet(ax, ay, bx, by, corners.xy[j, 0], corners.xy[j, 1], corners.xy[k, 0], corners.xy[k, 1])
-        out[row] = hit
     return out
 
 

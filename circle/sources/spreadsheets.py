@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openpyxl
 import pandas as pd
 
 from circle.errors import SourceError
@@ -172,6 +171,8 @@ def _csv_rows(path: Path) -> list[tuple[int, list[Any]]]:
 
 
 def _workbook(path: Path, layer: str | None, use: str) -> Sheet:
+    import openpyxl  # noqa: PLC0415 - a third of a second, and most runs read no workbook
+
     light = path.stat().st_size > _MERGES_BYTES
     try:
         book = openpyxl.load_workbook(path, read_only=light, data_only=True, keep_links=False)
@@ -202,6 +203,8 @@ def _workbook(path: Path, layer: str | None, use: str) -> Sheet:
 
 
 def _sheet_rows(sheet: Any, uncalculated: frozenset[str]) -> list[tuple[int, list[Any]]]:
+    import openpyxl  # noqa: PLC0415 - a third of a second, and most runs read no workbook
+
     rows: list[tuple[int, list[Any]]] = []
     for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
         row = [_value(cell) for cell in cells]
@@ -247,6 +250,8 @@ def _value(cell: Any) -> Any:
 
 def _formulas(path: Path) -> dict[str, frozenset[str]]:
     """Cells, by sheet, that hold a formula without a value: files written by a program hold such, until Excel has opened them."""
+    import openpyxl  # noqa: PLC0415 - a third of a second, and most runs read no workbook
+
     with zipfile.ZipFile(path) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/sheet")]
         if not any(re.search(rb"<f[ >/]", archive.read(name)) for name in sheets):
