@@ -314,8 +314,13 @@ def _within(around: Around, rows: Ints, reach_m: float, *, every: bool) -> Links
         kept &= leg[order] <= farthest[box[order]]
     chosen = order[kept]
     box, hit = box[chosen], hit[chosen]
-    flag = np.where(network.edges["island"].to_numpy()[hit], 2, np.where(leg[chosen] > rule["far_m"], 1, 0)).astype(np.int8)
-    return Links(rows[box], hit, offset[chosen], leg[chosen], start[chosen, 0], start[chosen, 1], flag)
+    return Links(rows[box], hit, offset[chosen], leg[chosen], start[chosen, 0], start[chosen, 1], flags(hit, leg[chosen], network))
+
+
+def flags(edges: Ints, leg_m: Floats, network: Network) -> NDArray[np.int8]:
+    """What is to be said of links to these edges with legs of this length: an index into `FLAGS`."""
+    far = np.where(leg_m > rules.settings("linkage")["far_m"], FLAGS.index("far"), 0)
+    return np.where(network.edges["island"].to_numpy()[edges], FLAGS.index("island"), far).astype(np.int8)
 
 
 def _nearest(around: Around, rows: Ints, reach_m: float, most: int) -> Near:

@@ -3,8 +3,10 @@
 Takes: links, barriers and buildings on the plane.   Gives: which legs cross something; links of which every one that is taken is clear.
 Never: leaves a shape without a link because it sees no path: then the nearest ones stay as they are, flagged.
 
-Every leg is tested, which takes a microsecond or two. A shape that sees none of its links is given others, farther away. Links of a saved
-run may still be unknown, where an older version left them so: they are tested when a walk takes them.
+Every leg is tested, which takes a microsecond or two. Where something hides the nearest place of a path, others are tried to its left and
+right, and what can be seen there is a link too: people walk past the house in front of theirs. A shape that sees none of its links then is
+given others, farther away. Links of a saved run may still be unknown, where an older version left them so: they are tested when a walk
+takes them.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from circle import corners, crossings, linkage, passages, rules
+from circle import corners, linkage, passages, rules
 from circle.chunks import in_slices, side_by_side
 from circle.kernels import meeting
 from circle.linkage import FLAGS, Links
@@ -44,9 +46,8 @@ class Obstacles:
 
     def __init__(self, barriers: Shapes, buildings: Shapes) -> None:
         self.buildings = buildings
-        self.boxes = shapely.bounds(buildings)
         self._walls = meeting.walls(corners.of(barriers))
-        self._houses = meeting.houses(corners.of(buildings), self.boxes)
+        self._houses = meeting.houses(corners.of(buildings), shapely.bounds(buildings))
 
     def crossed(self, start: Floats, end: Floats, units: Floats, own: Ints) -> Bools:
         """Which straight lines from `start` to `end` (n, 2) cross something; `own`: row of the building that each belongs to, or −1."""
@@ -59,38 +60,22 @@ class Obstacles:
         along = (end[rows] - start[rows]) / length[rows, None]
         begin = start[rows] + along * touch[rows, None]
         stop = end[rows] - along * (HAIR_M * units[rows])[:, None]
-        hit = np.zeros(len(rows), dtype=bool)
-        hit[crossings.touching(begin, stop, self._walls)[0]] = True
-        out[rows[hit]] = True
-        rows, begin, stop = rows[~hit], begin[~hit], stop[~hit]
-        leg, house = self._entered(begin, stop, own[rows])
-        foreign = ~self._same(house, own[rows[leg]], start[rows[leg]])
-        out[rows[leg[foreign]]] = True
+        mine = own[rows].astype(np.int64)
+
+        def barred(some: slice) -> tuple[Bools, Ints, Ints]:
+            legs = (start[rows[some]], begin[some], stop[some])
+            certain, leg, house = meeting.barred(legs, mine[some], self._walls, self._houses)
+            return certain, leg + some.start, house
+
+        certain, leg, house = in_slices(barred, len(rows))
+        out[rows[certain]] = True
+        out[rows[leg[~self._same(house, mine[leg])]]] = True
         return out
 
-    def _entered(self, begin: Floats, stop: Floats, own: Ints) -> tuple[Ints, Ints]:
-        """Rows of legs and of houses that are not their own and that they touch."""
-
-        def pairs(some: slice) -> tuple[Ints, Ints]:
-            leg, house = meeting.entered(begin[some], stop[some], own[some], self._houses)
-            return leg + some.start, house
-
-        leg, house = in_slices(pairs, len(begin))
-        return leg, house
-
-    def _same(self, house: Ints, own: Ints, start: Floats) -> Bools:
-        """Whether a house is another outline of the leg's own: one lies within the other; or, for a point, it stands in that house."""
-        same = np.zeros(len(house), dtype=bool)
-        mine = np.flatnonzero(own >= 0)
-        if len(mine):
-            a, b = self.boxes[house[mine]], self.boxes[own[mine]]
-            low, high = a[:, :2] <= b[:, :2], a[:, 2:] >= b[:, 2:]
-            mine = mine[(low & high).all(axis=1) | ~(low | high).any(axis=1)]
-            a, b = self.buildings[house[mine]], self.buildings[own[mine]]
-            same[mine] = shapely.contains(a, shapely.point_on_surface(b)) | shapely.contains(b, shapely.point_on_surface(a))
-        loose = np.flatnonzero(own < 0)
-        same[loose] = shapely.intersects(self.buildings[house[loose]], shapely.points(start[loose]))
-        return same
+    def _same(self, one: Ints, other: Ints) -> Bools:
+        """Whether two houses are outlines of the same: one lies within the other."""
+        a, b = self.buildings[one], self.buildings[other]
+        return np.asarray(shapely.contains(a, shapely.point_on_surface(b)) | shapely.contains(b, shapely.point_on_surface(a)))
 
 
 @dataclass(slots=True)
@@ -141,12 +126,17 @@ def _ends(links: Links, network: Network) -> Floats:
     at_u = (share <= 0) & passages.is_side(network.edges["u"].to_numpy()[links.edge])
     at_v = (share >= 1) & passages.is_side(network.edges["v"].to_numpy()[links.edge])
     share = np.where(at_u, beyond, np.where(at_v, 1 - beyond, share))
+    return _places(links.edge, share, network)
+
+
+def _places(edge: Ints, share: Floats, network: Network) -> Floats:
+    """Where on the plane a share of each edge's length lies (n, 2)."""
     lines = network.streets
-    return side_by_side(lambda line, at: meeting.places(lines.xy, network.first, lines.along, line, at), links.edge, share)
+    return side_by_side(lambda line, at: meeting.places(lines.xy, network.first, lines.along, line, at), edge, share)
 
 
 def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, own: Ints) -> Seen:
-    """Give each shape a link that crosses nothing, where there is one within `widen_m` (rules/settings.toml).
+    """Give each shape links past what hides a path, and if it sees none, those within `widen_m` that it does see (rules/settings.toml).
 
     Parameters
     ----------
@@ -155,28 +145,55 @@ def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, o
     own
         Row of the building that each shape is, or −1.
     """
-    seen = Seen(links, network, obstacles, own, np.zeros(len(links), dtype=np.int8))
+    seen = _past(shapes, Seen(links, network, obstacles, own, np.zeros(len(links), dtype=np.int8)))
     blind = _blind(seen, len(shapes))
     if len(blind):
         wider = linkage.wider(shapes, blind, network, rules.settings("sight")["widen_m"])
         fresh = Seen(wider, network, obstacles, own, np.zeros(len(wider), dtype=np.int8))
+        fresh.test(np.arange(len(wider)))
         lost = np.zeros(len(shapes), dtype=bool)
         lost[blind] = True
-        lost[wider.row] = False
+        lost[fresh.links.row] = False
         lost[_blind(fresh, len(shapes))] = True
         helped = np.zeros(len(shapes), dtype=bool)
         helped[blind] = ~lost[blind]
-        seen.state[lost[links.row]] = ALLOWED
-        kept, found = ~helped[links.row], helped[wider.row]
-        both, state = linkage.merged([links.take(kept), wider.take(found)], [seen.state[kept], fresh.state[found]])
+        seen.state[lost[seen.links.row]] = ALLOWED
+        kept, found = ~helped[seen.links.row], helped[fresh.links.row]
+        both, state = linkage.merged([seen.links.take(kept), fresh.links.take(found)], [seen.state[kept], fresh.state[found]])
         seen = Seen(both, network, obstacles, own, state)
     return seen
 
 
+def _past(shapes: Shapes, seen: Seen) -> Seen:
+    """Test every link; where one is hidden, add the first clear ones found along its edge on either side (settings.toml, `aside`)."""
+    seen.test(np.arange(len(seen.links)))
+    rule, network = rules.settings("aside"), seen.network
+    old = seen.links.take(seen.state == CROSSING)
+    owner, place = np.unique(old.row, return_inverse=True)
+    drawn = corners.of(shapes[owner])
+    outlined = (shapely.get_dimensions(shapes[owner]) > 0)[place]  # others leave from their door
+    door, length = np.column_stack([old.start_x, old.start_y]), network.edges["length_m"].to_numpy()[old.edge]
+    found: list[Links] = []
+    which, way, share = np.repeat(np.arange(len(old)), 2), np.tile([-1.0, 1.0], len(old)), rule["least"]
+    while share <= rule["most"] and len(which):
+        offset = old.offset_m[which] + way * share * (old.leg_m[which] + rule["more_m"])
+        on_it = (offset > 0) & (offset < length[which])
+        which, way, offset = which[on_it], way[on_it], offset[on_it]
+        end, start, leaves = _places(old.edge[which], offset / length[which], network), door[which], outlined[which]
+        start[leaves] = side_by_side(lambda to, shape: meeting.feet(to, drawn, shape), end[leaves], place[which[leaves]])
+        units = network.plane.units_per_metre(start[:, 1])
+        clear = ~seen.obstacles.crossed(start, end, units, seen.own[old.row[which]])
+        leg = np.hypot(*(end - start)[clear].T) / units[clear]
+        edge, (x, y) = old.edge[which[clear]], start[clear].T
+        found.append(Links(old.row[which[clear]], edge, offset[clear], leg, x, y, linkage.flags(edge, leg, network)))
+        which, way, share = which[~clear], way[~clear], share * rule["times"]
+    both, state = linkage.merged([seen.links, *found], [seen.state, *(np.full(len(each), CLEAR, dtype=np.int8) for each in found)])
+    return replace(seen, links=both, state=state)
+
+
 def _blind(seen: Seen, count: int) -> Ints:
-    """Test every link; gives the shapes that have links, and none that is clear."""
+    """The shapes that have links, and none that is clear; all links were tested."""
     row = seen.links.row
-    seen.test(np.arange(len(row)))
     linked, good = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     linked[row] = True
     good[row[seen.state == CLEAR]] = True

@@ -1,4 +1,4 @@
-"""Closed places among segments are those that GEOS finds among all of them, byte for byte."""
+"""Closed places among segments are those that GEOS finds among them, byte for byte, once none of them comes twice."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from circle.sources import faces
 
 
 def _by_geos(segments: np.ndarray, least_m2: float) -> list[bytes]:
+    seen: set[tuple[tuple[float, float], ...]] = set()
+    once = []
+    for segment in segments.tolist():
+        ends = tuple(sorted(map(tuple, segment)))
+        once.append(ends not in seen)
+        seen.add(ends)
+    segments = segments[once]
     found = shapely.get_parts(shapely.polygonize(shapely.linestrings(segments)))
     return [each.wkb for each in found[shapely.area(found) >= least_m2]]
 
@@ -75,6 +82,11 @@ def test_drawn_by_hand(drawn: str, away: tuple[float, float], least: float) -> N
 def test_the_yard_keeps_its_hole_and_the_house_is_left_out() -> None:
     (yard,) = faces.polygons(np.concatenate(DRAWN["a house in a yard"]), 1000.0)
     assert shapely.area(yard) == 100 * 100 - 10 * 10
+
+
+def test_a_wall_mapped_with_each_of_two_yards_parts_them() -> None:
+    twice = np.concatenate(DRAWN["two yards with the wall between them drawn twice"])
+    assert [shapely.area(each) for each in faces.polygons(twice, 1000.0)] == [100 * 100, 100 * 100]
 
 
 def test_a_hole_can_make_a_place_too_small() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from circle import corners
 from circle.kernels import meeting, segments
-from circle.kernels.cells import cells
+from circle.kernels.cells import around, cells
 from circle.kernels.nearest import Asked, Corners, nearest, streets
 
 ODD = st.floats(-1e5, 1e5, allow_nan=False)
@@ -55,12 +55,10 @@ def test_every_box_lies_in_the_cells_that_it_touches(boxes, spot):
     box = np.asarray([(x, y, x + wide, y + high) for x, y, wide, high in boxes]).reshape(-1, 4)
     grid = cells(box)
     assert grid.first[-1] == len(grid.member)
-    pieces = np.asarray([[(west, south), (east, north)] for west, south, east, north in box]).reshape(-1, 2, 2)
-    area = corners.of(np.asarray([shapely.box(*one) for one in box], dtype=object)) if len(box) else corners.of(np.empty(0, dtype=object))
-    piece, house = meeting.entered(pieces[:, 0].copy(), pieces[:, 1].copy(), np.full(len(box), -1), meeting.houses(area, box))
-    pairs = list(zip(piece.tolist(), house.tolist(), strict=True))
-    assert len(pairs) == len(set(pairs))
-    assert {(row, row) for row in range(len(box))} <= set(pairs)
+    for one in box:
+        count, found = around(grid, *one.tolist(), np.empty(1, dtype=np.int32))
+        touching = (box[:, :2] <= one[2:]).all(axis=1) & (box[:, 2:] >= one[:2]).all(axis=1)
+        assert sorted(found[:count].tolist()) == np.flatnonzero(touching).tolist()
 
 
 def test_what_lies_nowhere_is_in_no_cell_and_is_met_by_nothing():
@@ -122,11 +120,33 @@ def test_pieces_strike_walls_and_enter_houses_as_geos_says(pieces, houses, walls
     piece, wall = meeting.touching(begin, stop, meeting.walls(corners.of(lines)))
     assert set(zip(piece.tolist(), wall.tolist(), strict=True)) == set(zip(*np.nonzero(hit), strict=True))
     areas = np.asarray([shapely.box(x, y, x + wide, y + high) for (x, y), wide, high in houses], dtype=object)
-    own = np.arange(len(ends)) % len(areas)
-    piece, area = meeting.entered(begin, stop, own, meeting.houses(corners.of(areas), shapely.bounds(areas)))
     inside = shapely.intersects(drawn[:, None], areas[None, :])
+    things = meeting.walls(corners.of(lines)), meeting.houses(corners.of(areas), shapely.bounds(areas))
+    of_nobody = np.full(len(ends), -1)
+    foreign = inside & ~shapely.intersects(shapely.points(begin)[:, None], areas[None, :])
+    barred, row, _ = meeting.barred((begin, begin, stop), of_nobody, *things)
+    assert barred.tolist() == (hit.any(axis=1) | foreign.any(axis=1)).tolist()
+    assert not len(row)
+    own = np.arange(len(ends)) % len(areas)
+    box = shapely.box(*shapely.bounds(areas).T)
+    nested = shapely.covers(box[own][:, None], box[None, :]) | shapely.covers(box[None, :], box[own][:, None])
     inside[np.arange(len(ends)), own] = False
-    assert sorted(zip(piece.tolist(), area.tolist(), strict=True)) == list(zip(*np.nonzero(inside), strict=True))
+    barred, row, house = meeting.barred((begin, begin, stop), own, *things)
+    certain = hit.any(axis=1) | (inside & ~nested).any(axis=1)
+    assert barred.tolist() == certain.tolist()
+    assert sorted(zip(row.tolist(), house.tolist(), strict=True)) == list(zip(*np.nonzero(inside & ~certain[:, None]), strict=True))
+
+
+@settings(deadline=None)
+@given(st.lists(HOUSE, min_size=1, max_size=4), st.lists(st.tuples(ODD, ODD), min_size=1, max_size=5))
+def test_the_foot_of_a_point_on_an_outline_is_as_near_as_geos_says(houses, points):
+    areas = np.asarray([shapely.box(x, y, x + wide, y + high) for (x, y), wide, high in houses], dtype=object)
+    shape = np.arange(len(points)) % len(areas)
+    spots = shapely.points(np.asarray(points))
+    foot = shapely.points(meeting.feet(np.asarray(points), corners.of(areas), shape))
+    rim = shapely.boundary(areas[shape])
+    assert shapely.distance(foot, rim) == pytest.approx(0, abs=1e-9)
+    assert shapely.distance(foot, spots) == pytest.approx(shapely.distance(rim, spots), abs=1e-9)
 
 
 def test_a_share_of_a_line_is_where_geos_puts_it():

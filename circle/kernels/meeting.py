@@ -76,25 +76,76 @@ def meets(begin: Floats, stop: Floats, corners: Corners, shape: Ints) -> Bools:
 
 
 @compiled
-def _entered(begin: Floats, stop: Floats, own: Ints, things: Houses) -> tuple[Ints, int]:
+def _beside(piece: Piece, box: Floats) -> bool:
+    """Whether a box (west, south, east, north) lies on one side of the line through a piece, and does not touch it."""
+    ax, ay, bx, by = piece
+    ux, uy = bx - ax, by - ay
+    a, b = ux * (box[1] - ay) - uy * (box[0] - ax), ux * (box[1] - ay) - uy * (box[2] - ax)
+    c, d = ux * (box[3] - ay) - uy * (box[0] - ax), ux * (box[3] - ay) - uy * (box[2] - ax)
+    hair = 1e-6 * (abs(ux) + abs(uy))  # far above what rounding can do to these products
+    return bool(min(a, b, c, d) > hair or max(a, b, c, d) < -hair)
+
+
+@compiled
+def _nested(one: Floats, other: Floats) -> bool:
+    """Whether one of two boxes holds the other."""
+    within = one[0] >= other[0] and one[1] >= other[1] and one[2] <= other[2] and one[3] <= other[3]
+    return bool(within or (one[0] <= other[0] and one[1] <= other[1] and one[2] >= other[2] and one[3] >= other[3]))
+
+
+@compiled
+def _barred(legs: tuple[Floats, Floats, Floats], own: Ints, lines: Walls, things: Houses) -> tuple[Bools, Ints, int]:
+    start, begin, stop = legs
+    barred = np.zeros(len(begin), dtype=np.bool_)
     out = np.empty(64, dtype=np.int64)
     total = 0
     found = np.empty(64, dtype=np.int32)
     for row in range(len(begin)):
         ax, ay, bx, by = begin[row, 0], begin[row, 1], stop[row, 0], stop[row, 1]
+        count, found = around(lines.grid, min(ax, bx), min(ay, by), max(ax, bx), max(ay, by), found)
+        for k in range(count):
+            j = lines.corner[found[k]]
+            if meet(ax, ay, bx, by, lines.xy[j, 0], lines.xy[j, 1], lines.xy[j + 1, 0], lines.xy[j + 1, 1]):
+                barred[row] = True
+                break
+        if barred[row]:
+            continue
         count, found = around(things.grid, min(ax, bx), min(ay, by), max(ax, bx), max(ay, by), found)
+        mine = own[row]
         for k in range(count):
             house = int(found[k])
-            if house != own[row] and _meets((ax, ay, bx, by), things.corners, house):
-                out = longer(out, 2 * total) if total == len(out) else out
-                out[total], out[total + 1] = row, house
-                total += 2
-    return out, total
+            box = things.grid.box[house]
+            if house == mine or _beside((ax, ay, bx, by), box) or not _meets((ax, ay, bx, by), things.corners, house):
+                continue
+            if mine < 0 and within_area(things.corners, house, start[row, 0], start[row, 1]):
+                continue
+            if mine < 0 or not _nested(box, things.grid.box[mine]):
+                barred[row] = True
+                break
+            out = longer(out, 2 * total) if total == len(out) else out
+            out[total], out[total + 1] = row, house
+            total += 2
+    return barred, out, total
 
 
-def entered(begin: Floats, stop: Floats, own: Ints, things: Houses) -> tuple[Ints, Ints]:
-    """Rows of pieces (n, 2) and of houses that have a point in common, but for each piece's `own` house."""
-    return _pairs(_entered(begin, stop, own, things))
+def barred(legs: tuple[Floats, Floats, Floats], own: Ints, lines: Walls, things: Houses) -> tuple[Bools, Ints, Ints]:
+    """Which legs meet a wall or a house.
+
+    Parameters
+    ----------
+    legs
+        Where each starts (n, 2), and the piece of it that is asked about: where that begins and stops.
+    own
+        Row of the house that each leg belongs to, which is not in its way; −1: none, and the house in which it starts is not.
+
+    Returns
+    -------
+    Which certainly do; rows of other legs and of houses that they meet whose box holds, or is held by, that of their own house.
+    """
+    certain, found, count = _barred(legs, own, lines, things)
+    row, house = _pairs((found, count))
+    open_ = ~certain[row]
+    return certain, row[open_], house[open_]
 
 
 @compiled
@@ -143,6 +194,24 @@ def places(xy: Floats, first: Ints, along: Floats, line: Ints, share: Floats) ->
         part = min(max((wanted - along[begin]) / step, 0.0), 1.0) if step > 0.0 else 0.0
         out[row, 0] = xy[begin, 0] + part * (xy[end, 0] - xy[begin, 0])
         out[row, 1] = xy[begin, 1] + part * (xy[end, 1] - xy[begin, 1])
+    return out
+
+
+@compiled
+def feet(points: Floats, corners: Corners, shape: Ints) -> Floats:
+    """The place on a shape's outline that is nearest to each point (n, 2), of several the first; `shape`: rows of `corners`."""
+    out = np.empty((len(points), 2))
+    for row in range(len(points)):
+        x, y, least = points[row, 0], points[row, 1], np.inf
+        for part in range(corners.shape[shape[row]], corners.shape[shape[row] + 1]):
+            low, high = corners.part[part], corners.part[part + 1]
+            for j in range(low, max(high - 1, low + 1)):
+                k = min(j + 1, high - 1)
+                near_x, near_y = foot(x, y, corners.xy[j, 0], corners.xy[j, 1], corners.xy[k, 0], corners.xy[k, 1])
+                apart = (near_x - x) ** 2 + (near_y - y) ** 2
+                if apart < least:
+                    least = apart
+                    out[row, 0], out[row, 1] = near_x, near_y
     return out
 
 

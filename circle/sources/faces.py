@@ -1,12 +1,13 @@
 """Closed places of a certain size among very many segments, without making a polygon of every small one.
 
 Takes: segments that meet at their ends.   Gives: the polygons that GEOS's polygonizer makes of them, less those that are too small.
-Never: makes other polygons than `shapely.polygonize` would, or begins one at another corner.
+Never: makes other polygons than `shapely.polygonize` would of segments that each come once, or begins one at another corner.
 
 Nearly all that walls and houses close is one small house, and GEOS is slow where there are hundreds of thousands of them. Their areas
 are known as soon as it is known which segment follows which: around each node the segments are put in order by their direction, and
 whoever comes along one of them leaves by the next. These rings are the cycles of a permutation, and their areas are sums. Only the large
-ones, and what may be a hole in them, are then drawn. Of segments drawn twice GEOS keeps none, and so does this.
+ones, and what may be a hole in them, are then drawn. A segment that comes twice counts once: the wall between two compounds is often mapped
+with each of them. (GEOS would keep neither, and make one place of the two.)
 """
 
 from __future__ import annotations
@@ -88,13 +89,16 @@ def polygons(segments: Segments, least_m2: float) -> Shapes:
 
 
 def _traced(segments: Segments) -> _Rings:
-    """Rings of all segments but dangling and cut ones; none comes to a node twice."""
+    """Rings of all segments, each taken once, but dangling and cut ones; none comes to a node twice."""
+    node = pd.factorize(np.ascontiguousarray(segments).view(np.complex128).ravel())[0].astype(np.intp)
+    ends = np.sort(node.reshape(-1, 2), axis=1)
+    once = ~pd.Series(ends[:, 0] * (node.max() + 1) + ends[:, 1]).duplicated().to_numpy()
+    segments, node = segments[once], node.reshape(-1, 2)[once].ravel()
     spots = np.ascontiguousarray(segments.reshape(-1, 2))
-    node = pd.factorize(spots.view(np.complex128).ravel())[0].astype(np.intp)
     along = segments[:, 1] - segments[:, 0]
     there = np.arctan2(along[:, 1], along[:, 0])
     back = np.arctan2(0.0 - along[:, 1], 0.0 - along[:, 0])  # a zero without a sign: else one direction had two angles
-    star = rings.around(node, np.stack([there, back], axis=1).ravel(), int(node.max()) + 1)  # of segments drawn twice the first, as in GEOS
+    star = rings.around(node, np.stack([there, back], axis=1).ravel(), int(node.max()) + 1)
     ring, _ = rings.numbered(rings.followers(*star, np.ones(len(node), dtype=bool)))
     parts = np.repeat(ring[0::2] != ring[1::2], 2)  # the others have the same place on both sides: they end loosely, or join two pieces
     follows = rings.followers(*star, parts)
