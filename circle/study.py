@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from circle import access, gaps, judging, linkage, network, reasons, referee, rules, schema, sight, sources, study_file, summary
+from circle import access, gaps, judging, kernels, linkage, network, reasons, referee, rules, schema, sight, sources, study_file, summary
 from circle.chunks import give_back
 from circle.clock import Clock, Say
 from circle.errors import Findings, RuleError, SourceError
+from circle.kernels.cells import around
 from circle.options import Options
 from circle.result import Run, open_run
 from circle.rules.loading import suggest
@@ -155,6 +156,8 @@ def _saved(study: Study) -> Run:
 def _whole(study: Study, say: Say | None) -> Run:
     """The stages in order."""
     clock = Clock({}, say)
+    if say is not None and not kernels.kept(around):
+        say("compiling", None)
     services = [limit.service for limit in study.standard.services]
     with _quick(), ThreadPoolExecutor(1) as beside:  # what nobody waits for yet is done on the other core
         with clock.stage("sources"):

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.status import Status
 
 STAGES = {
+    "compiling": "the first run compiles its inner loops, once: up to a minute 首次运行需编译，约一分钟",
     "sources": "reading the map 读取数据",
     "network": "building the walking network 构建步行网络",
     "linkage": "tying doors to paths 连接出入口",
@@ -52,6 +53,9 @@ def progress(*, quiet: bool = False) -> Iterator[Say]:
     with Status("", console=console) as status:
 
         def live(stage: str, seen: int | None) -> None:
+            if stage == "compiling":  # to be read while the stages go on
+                tell(f"· {STAGES[stage]}", console)
+                return
             status.update(STAGES.get(stage, stage) + (f" · {seen:,} objects" if seen else ""))
 
         yield live

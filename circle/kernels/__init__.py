@@ -10,7 +10,8 @@ first run after an installation takes some seconds longer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import numba
 
@@ -36,3 +37,10 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     except RuntimeError:  # nowhere to keep it: a read-only installation without a home, or a function that is in no file
         made = numba.njit(nogil=True, error_model="numpy")(function)
     return made
+
+
+def kept(kernel: Callable[..., Any]) -> bool:
+    """Whether machine code of a kernel lies there from an earlier run: if not, its first call takes its time."""
+    stats = getattr(kernel, "stats", None)
+    folder = None if stats is None else stats.cache_path
+    return folder is not None and any(Path(folder).glob(f"*{kernel.__name__}*.nbi"))

@@ -145,7 +145,7 @@ def graph(saved: blocks.Saved) -> str:
     sections["side"] = pack.deltas(np.flatnonzero(_is_side(ids)))
     # what is drawn as a square is a point to the program, and hides nothing
     sections["pointlike"] = pack.deltas(np.flatnonzero(~saved.outlines.areal[saved.order]))
-    rule, sight = _settings()["linkage"], _settings()["sight"]
+    rule, sight, aside = (_settings()[section] for section in ("linkage", "sight", "aside"))
     header = {
         "nodes": len(ids),
         "edges": len(edges),
@@ -158,6 +158,7 @@ def graph(saved: blocks.Saved) -> str:
         "rule": RULE,
         "reach": [rule["reach_m"], rule["connected_reach_m"], rule["far_reach_m"], rule["raised_reach_m"]],
         "sight": [sight["touch_m"], sight["widen_m"], sight["beyond_m"], HAIR_M],
+        "aside": [aside["more_m"], aside["least"], aside["times"], aside["most"]],
     }
     return pack.block(header, sections, saved.level)
 

@@ -1,5 +1,5 @@
 // How a spot is tied to the paths around it, by the program's own rule (linkage.py, sight.py): the nearest point of every edge in the first
-// circle that holds any, without the legs that cross a wall, water, rails or a house.
+// circle that holds any, without the legs that cross a wall, water, rails or a house; past what hides one, the first clear point on either side.
 
 // Ties of a spot, in the page's units. `doubt` where every leg crosses something: then they stay, and the verdict is fragile.
 function tieSpot(place, px, py) {
@@ -8,10 +8,25 @@ function tieSpot(place, px, py) {
   const spot = { px, py, metreX: graph.scale[0][0] + graph.scale[0][1] * py, metreY: graph.scale[1][0] + graph.scale[1][1] * py };
   const hidden = hides(place, spot, touch, hair);
   const found = fromStreet(graph, nearestTies(graph, spot));
-  const clear = found.filter((tie) => !hidden(tie));
+  const clear = found.flatMap((tie) => (hidden(tie) ? pastTies(graph, spot, tie, hidden) : [tie]));
   const seen = clear.length ? clear : found.length ? fromStreet(graph, edgesIn(graph, spot, widen, (e) => !(graph.flags[e] & ISLAND))).filter((tie) => !hidden(tie)) : [];
   const doubt = !seen.length;
   return (doubt ? found : seen).map((tie) => ({ ...tie, doubt, leg: Math.floor(tie.metres / graph.speed / graph.per + 0.5) }));
+}
+
+// The first points of a hidden edge, left and right of the nearest, that a spot does see.
+function pastTies(graph, { px, py, metreX, metreY }, { edge, metres, share }, hidden) {
+  const [more, least, times, most] = graph.aside, length = graph.length[edge] / 1000;
+  return [-1, 1].flatMap((way) => {
+    for (let step = least; step <= most; step *= times) {
+      const behind = share * length + way * step * (metres + more);
+      if (behind <= 0 || behind >= length) return [];
+      const at = pointOn(graph, edge, behind / length);
+      const tie = { edge, metres: Math.hypot((at[0] - px) * metreX, (at[1] - py) * metreY), share: behind / length, at };
+      if (!hidden(tie)) return [tie];
+    }
+    return [];
+  });
 }
 
 // What stands where a private way leaves a street is tied to the street alone: else strangers would come through the yard.
