@@ -3,6 +3,7 @@
 OUT ?= out/kuangshan
 VENV := .venv
 STAMP := $(VENV)/.installed
+COMPILED := $(VENV)/.compiled
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -35,8 +36,14 @@ types: $(STAMP)
 layers: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 
-pytest: $(STAMP) browser
+pytest: $(COMPILED) browser
 	$(BIN)/pytest -n auto --dist loadfile
+
+# Inner loops are compiled once, before processes run side by side of which each would do so for itself.
+$(COMPILED): $(STAMP) $(wildcard circle/kernels/*.py)
+	@echo "Compiling inner loops (once; up to a minute)"
+	@$(BIN)/circle demo -o $(VENV)/compiled --quiet
+	@touch $@
 
 browser:
 	@sh .ci/browser

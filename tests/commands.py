@@ -1,11 +1,12 @@
 """Many runs of the real command, each in a process of its own, without importing the geo stack anew for each.
 
-`commands([Command(...), ...])` starts one Python that imports `circle`, and forks it for every command: arguments, exit status, output and
-resource limits are those of `circle` itself.
+The first of `commands(Command(...), ...)` starts a Python that imports `circle` and stays; it is forked for every command. Arguments, exit
+status, output, environment and resource limits are those of `circle` itself.
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import traceback
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -25,10 +27,11 @@ LONGEST_S = 60
 
 @dataclass(frozen=True)
 class Command:
-    """Arguments after `circle`; `largest_file` in bytes bounds what it may write, as a full disk does."""
+    """Arguments after `circle`; `largest_file` in bytes bounds what it may write, as a full disk does; `folder`: where it is called."""
 
     arguments: tuple[str, ...]
     largest_file: int | None = None
+    folder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,20 +48,35 @@ class Outcome:
         return next((line for line in reversed(self.err.splitlines()) if line.startswith("circle: ")), "")
 
 
+@cache
+def _server() -> subprocess.Popen[str]:
+    """The Python that is forked, one for all tests of a process; it ends with its standard input."""
+    python = [sys.executable, "-W", "error", str(Path(__file__))]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    started = subprocess.Popen(python, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=tempfile.gettempdir())
+    atexit.register(started.stdin.close)
+    return started
+
+
 def commands(*wanted: Command) -> list[Outcome]:
     """Run commands one after the other, each in a fresh process."""
-    with tempfile.TemporaryDirectory() as place:
-        jobs, results = Path(place) / "jobs.json", Path(place) / "results.json"
-        jobs.write_text(json.dumps([asdict(one) for one in wanted]))
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
-        python = [sys.executable, "-W", "error", str(Path(__file__)), str(jobs), str(results)]
-        subprocess.run(python, check=True, env=environment, cwd=place)
-        return [Outcome(**each) for each in json.loads(results.read_text())]
+    server = _server()
+    outcomes = []
+    for command in wanted:
+        with tempfile.TemporaryDirectory() as place:
+            job = {**asdict(command), "place": place, "environment": {**os.environ, "COLUMNS": "200"}}
+            server.stdin.write(json.dumps(job) + "\n")
+            server.stdin.flush()
+            answer = server.stdout.readline()
+            assert answer, "the Python that runs the commands has ended"
+            out, err = ((Path(place) / name).read_text(encoding="utf-8") for name in ("out", "err"))
+            outcomes.append(Outcome(json.loads(answer), out, err))
+    return outcomes
 
 
-def one(*arguments: str | Path, largest_file: int | None = None) -> Outcome:
+def one(*arguments: str | Path, largest_file: int | None = None, folder: Path | None = None) -> Outcome:
     """One command."""
-    return commands(Command(tuple(map(str, arguments)), largest_file))[0]
+    return commands(Command(tuple(map(str, arguments)), largest_file, None if folder is None else str(folder)))[0]
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -76,11 +94,15 @@ def refused(outcome: Outcome, source: Path | str, status: int = 2) -> None:
     assert outcome.err.strip().count("circle: ") == 1
 
 
-def _child(job: dict, out: str, err: str) -> None:
+def _child(job: dict) -> None:
     from circle.cli import main
 
-    for stream, name in ((1, out), (2, err)):
-        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), stream)
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    os.chdir(job["place"])
+    for stream, name, how in ((0, os.devnull, os.O_RDONLY), (1, "out", os.O_WRONLY | os.O_CREAT), (2, "err", os.O_WRONLY | os.O_CREAT)):
+        os.dup2(os.open(name, how), stream)
+    os.chdir(job["folder"] or job["place"])
     sys.argv = ["circle", *job["arguments"]]
     signal.alarm(LONGEST_S)
     if job["largest_file"] is not None:
@@ -99,25 +121,21 @@ def _child(job: dict, out: str, err: str) -> None:
     os._exit(status)
 
 
-def _serve(jobs: Path, results: Path) -> None:
-    for module in ("circle.cli", "circle.folder", "circle.study"):
+def _serve() -> None:
+    """Fork for each line of standard input, and answer with the exit status."""
+    for module in ("circle.cli", "circle.folder", "circle.study", "circle.districts", "circle.publish.page", "networkx"):
         import_module(module)  # once, here
     from circle import rules, standards
 
     for read in (rules.walk_keys, rules.service_keys, rules.walkers, rules.findings, standards.names):
         read()  # data that never changes
-    outcomes = []
-    with tempfile.TemporaryDirectory() as place:
-        for number, job in enumerate(json.loads(jobs.read_text())):
-            out, err = f"{place}/{number}.out", f"{place}/{number}.err"
-            child = os.fork()
-            if not child:
-                _child(job, out, err)
-            _, status = os.waitpid(child, 0)
-            texts = [Path(name).read_text(encoding="utf-8") for name in (out, err)]
-            outcomes.append({"status": os.waitstatus_to_exitcode(status), "out": texts[0], "err": texts[1]})
-    results.write_text(json.dumps(outcomes))
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            _child(json.loads(line))
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]), Path(sys.argv[2]))
+    _serve()

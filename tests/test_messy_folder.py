@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import zipfile
 
 import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from commands import one
 from messy import SECRETS, make
 
 import circle
@@ -147,22 +146,10 @@ def test_a_shift_that_nobody_spoke_of_stops_the_run(place, folder, withheld, fil
 
 
 def test_the_same_on_the_command_line(extract, folder, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "circle",
-        "run",
-        str(extract),
-        "--facilities",
-        folder.path("诊所.csv"),
-        "-o",
-        str(tmp_path / "out"),
-        "--no-map",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    assert "--crs 诊所.csv=BD-09" in done.stderr
+    done = one("run", extract, "--facilities", folder.path("诊所.csv"), "-o", tmp_path / "out", "--no-map")
+    assert done.status == 2
+    assert "Traceback" not in done.err
+    assert "--crs 诊所.csv=BD-09" in done.err
     assert not (tmp_path / "out").exists()
 
 
@@ -171,24 +158,24 @@ def test_from_init_to_the_map(extract, place, tmp_path):
     (made.folder / "yizhuang.osm.pbf").symlink_to(extract)
 
     def command(*told):
-        return subprocess.run([sys.executable, "-m", "circle", *told], capture_output=True, text=True, check=False, cwd=made.folder)
+        return one(*told, folder=made.folder)
 
-    assert command("init").returncode == 0
+    assert command("init").status == 0
     study = made.folder / "study.toml"
     assert {"商店.csv", "诊所.csv", "楼栋台账.csv", "楼栋轮廓.shp", "网格.xlsx", "研究范围.geojson"} <= {
         name for line in study.read_text(encoding="utf-8").splitlines() if not line.startswith("#") for name in line.split('"')
     }
     stopped = command("run", "study.toml", "-o", "out")
-    assert stopped.returncode == 2
-    assert "--crs" in stopped.stderr
+    assert stopped.status == 2
+    assert "--crs" in stopped.err
     with study.open("a", encoding="utf-8") as file:
         file.write('\ncrs = ["商店.csv=GCJ-02", "诊所.csv=BD-09"]\n')
     done = command("run", "study.toml", "-o", "out")
-    assert done.returncode == 0, done.stderr
+    assert done.status == 0, done.err
     assert (made.folder / "out" / "map.html").stat().st_size > 100_000
-    assert "read 读取: 楼栋台账.csv: 121 rows; id=" not in done.stdout  # headers come first, as in the file
-    assert "楼栋编号=id" in done.stdout
-    assert "private, not read: 户主姓名, 联系电话, 慢性病" in done.stdout
+    assert "read 读取: 楼栋台账.csv: 121 rows; id=" not in done.out  # headers come first, as in the file
+    assert "楼栋编号=id" in done.out
+    assert "private, not read: 户主姓名, 联系电话, 慢性病" in done.out
 
 
 def test_a_misspelt_file_in_an_option_is_refused(place, folder):
