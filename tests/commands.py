@@ -69,7 +69,7 @@ def commands(*wanted: Command) -> list[Outcome]:
             server.stdin.flush()
             answer = server.stdout.readline()
             assert answer, "the Python that runs the commands has ended"
-            out, err = ((Path(place) / name).read_text(encoding="utf-8") for name in ("out", "err"))
+            out, err = ((Path(place) / name).read_text(encoding="utf-8") for name in (".out", ".err"))
             outcomes.append(Outcome(json.loads(answer), out, err))
     return outcomes
 
@@ -100,7 +100,7 @@ def _child(job: dict) -> None:
     os.environ.clear()
     os.environ.update(job["environment"])
     os.chdir(job["place"])
-    for stream, name, how in ((0, os.devnull, os.O_RDONLY), (1, "out", os.O_WRONLY | os.O_CREAT), (2, "err", os.O_WRONLY | os.O_CREAT)):
+    for stream, name, how in ((0, os.devnull, os.O_RDONLY), (1, ".out", os.O_WRONLY | os.O_CREAT), (2, ".err", os.O_WRONLY | os.O_CREAT)):
         os.dup2(os.open(name, how), stream)
     os.chdir(job["folder"] or job["place"])
     sys.argv = ["circle", *job["arguments"]]
