@@ -4,7 +4,8 @@ Takes: shapes (doors or outlines) and the network, on the plane.   Gives: `Links
 Never: ties to a node, takes the middle of a building for its door, or leaves a leg uncounted.
 
 A shape is tied to the nearest point of **each** of several edges within reach, and the search then takes whichever makes the least total:
-the nearest path often leads the wrong way. Where no edge is within reach the circle widens; the leg is counted all the same, and flagged.
+the nearest path often leads the wrong way. Where something hides that point, `sight` adds others of the edge. Where no edge is within
+reach the circle widens; the leg is counted all the same, and flagged.
 Edges on an island of the network are taken only where no connected edge lies within `connected_reach_m`. A bridge, tunnel or other floor is
 not where the houses beside it stand: they are tied to it only if they stand right beside it and the ground close by offers nothing; a
 facility also where it is nearest. Nobody boards a ferry or an elevator between its ends.
@@ -180,19 +181,19 @@ def link(shapes: Shapes, network: Network, *, every: bool = False) -> Links:
     doors, owner = shapely.get_parts(shapes[several], return_index=True)
     links = _link(np.concatenate([shapes[~several], doors]), network, every=every)
     row = np.concatenate([np.flatnonzero(~several), np.flatnonzero(several)[owner]])[links.row]
-    return _joined([replace(links, row=row)])
+    return joined([replace(links, row=row)])
 
 
 def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     """Links of shapes that are one point, line or area each."""
     rule = rules.settings("linkage")
-    usable = _usable(network)
+    walked = usable(network)
     island = network.edges["island"].to_numpy()
     raised = network.edges["raised"].to_numpy()
     sets = {
-        "ground": usable & ~island & ~raised,
-        "above": usable & ~island & raised,
-        "island": usable & island,  # on whatever floor
+        "ground": walked & ~island & ~raised,
+        "above": walked & ~island & raised,
+        "island": walked & island,  # on whatever floor
     }
     near = [rule["reach_m"] * 2**step for step in range(12) if rule["reach_m"] * 2**step < rule["connected_reach_m"]] + [
         rule["connected_reach_m"]
@@ -214,8 +215,8 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
         met = np.zeros(len(shapes), dtype=bool)
         met[links.row] = True
         waiting = waiting[~met[waiting]]
-    links = _joined(found)
-    return _joined([links, _on_deck(links, Around(shapes, drawn, network, sets["above"]))]) if every else links
+    links = joined(found)
+    return joined([links, _on_deck(links, Around(shapes, drawn, network, sets["above"]))]) if every else links
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,7 @@ def _on_deck(links: Links, around: Around) -> Links:
 
 def wider(shapes: Shapes, rows: Ints, network: Network, reach_m: float) -> Links:
     """All links of some shapes to connected edges within `reach_m`, however many: for those that cannot see the nearest ones."""
-    among = _usable(network) & ~network.edges["island"].to_numpy()
+    among = usable(network) & ~network.edges["island"].to_numpy()
     if not among.any() or not len(rows):
         return Links.none()
     doors, owner = shapely.get_parts(shapes[rows], return_index=True)
@@ -249,7 +250,7 @@ def wider(shapes: Shapes, rows: Ints, network: Network, reach_m: float) -> Links
     once = several[owner] | np.r_[True, owner[1:] != owner[:-1]]
     parts, owner = parts[once], owner[once]
     links = _within(Around(parts, corners.of(parts), network, among), np.arange(len(parts)), reach_m, every=True)
-    return _joined([replace(links, row=rows[owner[links.row]])])
+    return joined([replace(links, row=rows[owner[links.row]])])
 
 
 def merged(parts: list[Links], more: list[NDArray[Any]]) -> tuple[Links, NDArray[Any]]:
@@ -273,12 +274,13 @@ def _order(row: Ints, leg: Floats, edge: Ints) -> Ints:
     return np.asarray(order)
 
 
-def _usable(network: Network) -> NDArray[np.bool_]:
+def usable(network: Network) -> NDArray[np.bool_]:
     """Edges that one may be tied to: they can be walked and stepped on, and are no mere gate."""
     return np.asarray(passable(network.edges) & (network.edges["class"] != GATE).to_numpy() & network.edges["midway"].to_numpy())
 
 
-def _joined(parts: list[Links]) -> Links:
+def joined(parts: list[Links]) -> Links:
+    """Links put together, sorted by shape, leg and edge."""
     if not parts:
         return Links.none()
     columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]

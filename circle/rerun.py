@@ -77,7 +77,10 @@ def apply(state: State, scenario: Scenario, say: Say | None = None) -> State:
     findings = Findings(list(after.odd.items))
     findings.extend("scenario.idle", idle)
     tied = set(after.links.loc[(after.links["kind"] == "facility"), "id"].unique())
-    findings.extend("linkage.unlinked", [one for one in after.fresh if one not in tied], "a facility")
+    alone = [one for one in after.fresh if one not in tied]
+    if alone:
+        farthest = rules.settings("linkage")["far_reach_m"]
+        raise PlaceError(f"{alone[0]} stands more than {farthest:g} m from any path that could lead there: look at its lon and lat.")
     buildings, links = state.tables["buildings"], after.links
     if after.services:
         buildings, links = _walked(state, after, fitting, standard, (findings, clock))

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
@@ -82,7 +83,7 @@ class Obstacles:
 class Seen:
     """Links, and what is known of each leg (`state`: unknown, clear, crossing, allowed); unknown ones are tested when they are asked for.
 
-    `own` is the row of the building that each shape is, or −1; `tested` counts the legs that were tested here.
+    `own` is the row of the building that each shape is, or −1; `tested`: whether any leg was tested here.
     """
 
     links: Links
@@ -90,7 +91,7 @@ class Seen:
     obstacles: Obstacles
     own: Ints
     state: NDArray[np.int8]
-    tested: int = 0
+    tested: bool = False
 
     def test(self, rows: Ints) -> None:
         """Test those of these links that are not known yet."""
@@ -102,7 +103,7 @@ class Seen:
         units = self.network.plane.units_per_metre(links.start_y)
         crossing = self.obstacles.crossed(start, _ends(links, self.network), units, self.own[links.row])
         self.state[rows] = np.where(crossing, CROSSING, CLEAR)
-        self.tested += len(rows)
+        self.tested = True
 
     def whole(self) -> tuple[Links, Bools]:
         """Links as a run saves them, every leg tested: a scenario may have those taken that no walk took."""
@@ -145,50 +146,83 @@ def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, o
     own
         Row of the building that each shape is, or −1.
     """
-    seen = _past(shapes, Seen(links, network, obstacles, own, np.zeros(len(links), dtype=np.int8)))
+    seen = Seen(links, network, obstacles, own, np.zeros(len(links), dtype=np.int8))
+    seen.test(np.arange(len(links)))
+    past = _past(shapes, seen)
+    parts, states = [links, past], [seen.state, np.full(len(past), CLEAR, dtype=np.int8)]
     blind = _blind(seen, len(shapes))
     if len(blind):
         wider = linkage.wider(shapes, blind, network, rules.settings("sight")["widen_m"])
         fresh = Seen(wider, network, obstacles, own, np.zeros(len(wider), dtype=np.int8))
         fresh.test(np.arange(len(wider)))
-        lost = np.zeros(len(shapes), dtype=bool)
+        helped, lost = np.zeros(len(shapes), dtype=bool), np.zeros(len(shapes), dtype=bool)
+        helped[wider.row[fresh.state == CLEAR]] = True
         lost[blind] = True
-        lost[fresh.links.row] = False
-        lost[_blind(fresh, len(shapes))] = True
-        helped = np.zeros(len(shapes), dtype=bool)
-        helped[blind] = ~lost[blind]
-        seen.state[lost[seen.links.row]] = ALLOWED
-        kept, found = ~helped[seen.links.row], helped[fresh.links.row]
-        both, state = linkage.merged([seen.links.take(kept), fresh.links.take(found)], [seen.state[kept], fresh.state[found]])
-        seen = Seen(both, network, obstacles, own, state)
-    return seen
+        lost[past.row] = False
+        seen.state[(lost & ~helped)[links.row]] = ALLOWED
+        kept, found = ~helped[links.row], helped[wider.row]
+        parts, states = [links.take(kept), past, wider.take(found)], [seen.state[kept], states[1], fresh.state[found]]
+    both, state = linkage.merged(parts, states)
+    return replace(seen, links=both, state=state)
 
 
-def _past(shapes: Shapes, seen: Seen) -> Seen:
-    """Test every link; where one is hidden, add the first clear ones found along its edge on either side (settings.toml, `aside`)."""
-    seen.test(np.arange(len(seen.links)))
+def _past(shapes: Shapes, seen: Seen) -> Links:
+    """Links past what hides others: to the first clear places found along their edges on either side (settings.toml, `aside`)."""
     rule, network = rules.settings("aside"), seen.network
+    margin, farthest = rules.settings("sight")["beyond_m"], rules.settings("linkage")["far_reach_m"]
     old = seen.links.take(seen.state == CROSSING)
     owner, place = np.unique(old.row, return_inverse=True)
     drawn = corners.of(shapes[owner])
     outlined = (shapely.get_dimensions(shapes[owner]) > 0)[place]  # others leave from their door
-    door, length = np.column_stack([old.start_x, old.start_y]), network.edges["length_m"].to_numpy()[old.edge]
-    found: list[Links] = []
-    which, way, share = np.repeat(np.arange(len(old)), 2), np.tile([-1.0, 1.0], len(old)), rule["least"]
+    door, length = np.column_stack([old.start_x, old.start_y]), network.edges["length_m"].to_numpy()
+    which, edge, begin, way = _onward(old, seen.links, network)
+    found, share = [Links.none()], rule["least"]
     while share <= rule["most"] and len(which):
-        offset = old.offset_m[which] + way * share * (old.leg_m[which] + rule["more_m"])
-        on_it = (offset > 0) & (offset < length[which])
-        which, way, offset = which[on_it], way[on_it], offset[on_it]
-        end, start, leaves = _places(old.edge[which], offset / length[which], network), door[which], outlined[which]
+        offset = begin + way * share * (old.leg_m[which] + rule["more_m"])
+        on_it = (offset > margin) & (offset < length[edge] - margin)  # nodes have links of their own, or are gates
+        which, edge, begin, way, offset = which[on_it], edge[on_it], begin[on_it], way[on_it], offset[on_it]
+        end, start, leaves = _places(edge, offset / length[edge], network), door[which], outlined[which]
         start[leaves] = side_by_side(lambda to, shape: meeting.feet(to, drawn, shape), end[leaves], place[which[leaves]])
         units = network.plane.units_per_metre(start[:, 1])
-        clear = ~seen.obstacles.crossed(start, end, units, seen.own[old.row[which]])
-        leg = np.hypot(*(end - start)[clear].T) / units[clear]
-        edge, (x, y) = old.edge[which[clear]], start[clear].T
-        found.append(Links(old.row[which[clear]], edge, offset[clear], leg, x, y, linkage.flags(edge, leg, network)))
-        which, way, share = which[~clear], way[~clear], share * rule["times"]
-    both, state = linkage.merged([seen.links, *found], [seen.state, *(np.full(len(each), CLEAR, dtype=np.int8) for each in found)])
-    return replace(seen, links=both, state=state)
+        leg = np.hypot(*(end - start).T) / units
+        clear = ~seen.obstacles.crossed(start, end, units, seen.own[old.row[which]]) & (leg <= farthest)
+        (x, y), flag = start[clear].T, linkage.flags(edge[clear], leg[clear], network)
+        found.append(Links(old.row[which[clear]], edge[clear], offset[clear], leg[clear], x, y, flag))
+        which, edge, begin, way = which[~clear], edge[~clear], begin[~clear], way[~clear]
+        share *= rule["times"]
+    return linkage.joined(found)
+
+
+def _onward(links: Links, known: Links, network: Network) -> tuple[Ints, Ints, Floats, Floats]:
+    """Ways on along the ground from where links end: row of the link, edge, offset where one begins, and 1 (away from `u`) or −1.
+
+    `known`: all links of the same shapes. Edges that meet in one nearest node have one link there: from it one goes on along all of them that the same people walk. Nobody steps
+    onto a bridge from beside it.
+    """
+    edges = network.edges
+    length, code = edges["length_m"].to_numpy(), pd.Categorical(edges["access"], categories=list(rules.ACCESS)).codes
+    u, v, island = edges["u_index"].to_numpy(), edges["v_index"].to_numpy(), edges["island"].to_numpy()
+    ground = linkage.usable(network) & ~edges["raised"].to_numpy()
+    at_u, at_v = links.offset_m <= 0, links.offset_m >= length[links.edge]
+    between = np.repeat(np.flatnonzero(~at_u & ~at_v & ground[links.edge]), 2)
+    corner = np.flatnonzero(at_u | at_v)
+    some = np.flatnonzero(ground)
+    node, edge, from_u = np.r_[u[some], v[some]], np.r_[some, some], np.repeat([True, False], len(some))
+    order = np.argsort(node, kind="stable")
+    first = np.searchsorted(node[order], np.arange(len(network.nodes) + 1))
+    stands = np.where(at_u, u[links.edge], v[links.edge])[corner]
+    many = first[stands + 1] - first[stands]
+    which = np.repeat(corner, many)
+    at = order[np.arange(len(which)) + np.repeat(first[stands] - np.cumsum(many) + many, many)]
+    same = (code[edge[at]] == code[links.edge[which]]) & (island[edge[at]] == island[links.edge[which]])
+    which, at = which[same], at[same]
+    other = edge[at] != links.edge[which]  # an edge that comes nearer elsewhere has a link there
+    other[other] = np.isin(links.row[which[other]] * len(length) + edge[at[other]], known.row * len(length) + known.edge)
+    which, at = which[~other], at[~other]
+    begin = np.where(from_u[at], 0.0, length[edge[at]])
+    way = np.where(from_u[at], 1.0, -1.0)
+    both = np.tile([-1.0, 1.0], len(between) // 2)
+    return np.r_[between, which], np.r_[links.edge[between], edge[at]], np.r_[links.offset_m[between], begin], np.r_[both, way]
 
 
 def _blind(seen: Seen, count: int) -> Ints:

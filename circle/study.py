@@ -124,6 +124,10 @@ def perform(study: Study, *, say: Say | None = None) -> Run:
     Where the source is the folder of a saved run, only the scenario's part of it is computed.
     """
     scenario = None if study.options.scenario is None else load_scenario(study.options.scenario)  # refused before the work begins
+    if scenario is not None and scenario.empty:
+        raise RuleError(
+            f"{study.options.scenario}: the scenario changes nothing. Say what does: [[station]], [[open]], [[passage]] and so on."
+        )
     if study.options.elevation is not None:
         elevation.ready(Path(study.options.elevation))
     made = _saved(study) if study.source.is_dir() else _whole(study, say)
@@ -339,7 +343,9 @@ def _link_findings(place: sources.Place, seen: sight.Seen, theirs: linkage.Links
     mine = seen.links
     ids = place.buildings["building"].to_numpy()
     far = linkage.FLAGS.index("far")
-    first = mine.rank == 0
+    taken = np.flatnonzero(seen.state != sight.CROSSING)
+    first = np.zeros(len(mine), dtype=bool)
+    first[taken[linkage.ranks(mine.row[taken]) == 0]] = True  # the nearest that may be taken
     for code, rows in (
         ("linkage.unlinked", _untied(len(ids), mine)),
         ("linkage.crossing", mine.row[first & (seen.state == sight.ALLOWED)]),

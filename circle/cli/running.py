@@ -87,6 +87,8 @@ def _run(source: Path, options: Options) -> None:
         say("sources", None)
         from circle import folder, study
 
+        if source.is_dir() and out.exists() and source.samefile(out):
+            fail(f"{out} is the run that the scenario starts from, and would be lost. Name another folder with -o.", 2)
         folder.prepare(out)
         try:
             made = study.perform(study.Study.of(source, chosen, options=options), say=say)
@@ -111,7 +113,7 @@ def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:
     console.print(f"[bold]{escape(standard.title.zh)}  {escape(standard.title.en)}[/bold]")
     table = Table(box=None, pad_edge=False)
     table.add_column("service\n服务", no_wrap=True)
-    for title in ("min\n分钟", "places\n设施", "met\n达标", "households\n户数达标", "gap\n短板", "unmapped\n数据缺失"):
+    for title in ("min\n分钟", "places\n设施", "met\n达标", "households\n户数达标", "missed\n未达标", "unmapped\n数据缺失"):
         table.add_column(title, justify="right")
     for key in (*(limit.service for limit in standard.services), "all"):
         block = summary["shares"][key]
@@ -123,9 +125,11 @@ def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:
         table.add_row(label, limit_min, places, *shares, f"{buildings['gap']:,}", f"{buildings['unmapped']:,}")
     console.print(table)
     by = counted["residential_by"]
+    assumed = made.buildings["households"][made.buildings["residential_by"] == "assumed"].sum()
+    share = percent(assumed / max(made.buildings["households"].sum(), 1))
     tell(
         f"counted 计入: {counted['residential']:,} of {counted['buildings']:,} buildings, where people live by their use "
-        f"or by the land around them, or where neither is known ({by.get('assumed', 0):,}); "
+        f"or by the land around them, or where neither is known ({by.get('assumed', 0):,}, with {share} of the households); "
         f"at {made.record['walker']['speed_m_per_s']} m/s",
         console,
     )

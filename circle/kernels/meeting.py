@@ -203,6 +203,7 @@ def feet(points: Floats, corners: Corners, shape: Ints) -> Floats:
     out = np.empty((len(points), 2))
     for row in range(len(points)):
         x, y, least = points[row, 0], points[row, 1], np.inf
+        out[row, 0], out[row, 1] = np.nan, np.nan
         for part in range(corners.shape[shape[row]], corners.shape[shape[row] + 1]):
             low, high = corners.part[part], corners.part[part + 1]
             for j in range(low, max(high - 1, low + 1)):

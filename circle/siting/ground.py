@@ -82,7 +82,7 @@ class Ground:
     def looked(self, rows: Ints) -> Ground:
         """The same, with every leg of these buildings tested, and without those legs that cross a wall or a house (see `sight`).
 
-        A run tests only what its walks take; a plan may draw a walk over any link of those whom it serves.
+        A run tests all; one that an older version wrote, only what its walks take, and a plan may draw a walk over any link.
         """
         seen = restored.seen(self.mine, self.known, self.net, self.things, len(self.tables["buildings"]))
         if seen is None:

@@ -110,7 +110,8 @@ class Plan:
             folder.write_tables(partial, self.tables)
             folder.write_record(partial, "summary", dict(self.after.summary))
             took = self.ground.record.get("seconds", {})  # a plan of the same run is the same file
-            folder.write_record(partial, "run", {**self.after.record, "seconds": took, "place": self._called(), "plan": self.proof})
+            own = {"seconds": took, "place": self._called(), "plan": self.proof, "tables": folder.digests(partial)}
+            folder.write_record(partial, "run", {**self.after.record, **own})
             for name, table in (("stations", self.stations), ("passages", self.passages)):
                 folder.write_tables(partial, {name: table})
                 (partial / f"{name}.geojson").write_text(table.to_json(drop_id=True, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from circle import rules
 from circle.errors import Findings, RuleError, SourceError
 from circle.rules import columns as words
 from circle.rules.loading import suggest
@@ -193,14 +194,14 @@ def _read(sheet: Sheet, key: str, header: str, findings: Findings) -> pd.Series:
         return texts.where(texts.notna() & (texts != ""), None)
     values = coordinates.degrees(cells) if kind == "angle" else coordinates.numbers(_bare(cells))
     with np.errstate(invalid="ignore"):
-        odd = ~np.isfinite(values) | ((values < 0) & (kind == "count"))
+        odd = ~np.isfinite(values) | (((values < 0) | (values > rules.settings("tables")["most"])) & (kind == "count"))
     said = odd & cells.map(_says, na_action="ignore").eq(True).to_numpy()  # noqa: FBT003
     values[odd] = np.nan
     findings.extend("tables.odd_value", [f"{sheet.label}:{line}" for line in sheet.line[said]], f"{header}: not a {_A[kind]}")
     return pd.Series(values, index=cells.index)
 
 
-_A = {"angle": "coordinate", "number": "number", "count": "number of zero or more"}
+_A = {"angle": "coordinate", "number": "number", "count": "number of zero or more that a place could hold"}
 
 
 def _says(cell: object) -> bool:

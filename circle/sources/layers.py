@@ -78,6 +78,7 @@ def enrich(place: Place, layers: Layers, services: Collection[str]) -> Enriched:
     out = Enriched(place)
     mode = offers.modes(layers.facilities_mode, services)
     said = Words.of(layers.crs, layers.column)
+    _idle_words(layers)
     if not layers.files():
         return out
     ground = ground_of(place)
@@ -116,6 +117,18 @@ def ground_of(place: Place) -> Ground:
     streets = shapely.linestrings(vertices, indices=np.repeat(np.arange(len(counts)), counts)) if len(counts) else np.empty(0, dtype=object)
     water = place.background.geometry[(place.background["kind"] == "water").to_numpy()].to_numpy()
     return Ground.of(place.plane, place.extent, (place.buildings.geometry.to_numpy(), np.asarray(streets), np.asarray(water)))
+
+
+def _idle_words(layers: Layers) -> None:
+    """Refuse words about tables where no option names one that they could be about: they would be passed over in silence."""
+    idle = [("--facilities-mode", text, "--facilities") for text in layers.facilities_mode if not layers.facilities]
+    if layers.population_unit is not None and layers.population is None:
+        idle.append(("--population-unit", layers.population_unit, "--population"))
+    if not layers.files():
+        idle += [("--crs", text, "--buildings, --facilities or --zones") for text in layers.crs]
+        idle += [("--column", text, "--buildings, --facilities or --zones") for text in layers.column]
+    for option, text, needed in idle:
+        raise SourceError(f"{option} {text} is about a file of yours, and none is given. Name it with {needed}, or leave {option} out.")
 
 
 def _unknown_files(layers: Layers) -> None:

@@ -8,22 +8,25 @@ function tieSpot(place, px, py) {
   const spot = { px, py, metreX: graph.scale[0][0] + graph.scale[0][1] * py, metreY: graph.scale[1][0] + graph.scale[1][1] * py };
   const hidden = hides(place, spot, touch, hair);
   const found = fromStreet(graph, nearestTies(graph, spot));
-  const clear = found.flatMap((tie) => (hidden(tie) ? pastTies(graph, spot, tie, hidden) : [tie]));
-  const seen = clear.length ? clear : found.length ? fromStreet(graph, edgesIn(graph, spot, widen, (e) => !(graph.flags[e] & ISLAND))).filter((tie) => !hidden(tie)) : [];
+  const clear = found.filter((tie) => !hidden(tie)), past = found.filter(hidden).flatMap((tie) => pastTies(graph, spot, tie, hidden));
+  const straight = clear.length ? clear : found.length ? fromStreet(graph, edgesIn(graph, spot, widen, (e) => !(graph.flags[e] & ISLAND))).filter((tie) => !hidden(tie)) : [];
+  const seen = [...straight, ...past];
   const doubt = !seen.length;
   return (doubt ? found : seen).map((tie) => ({ ...tie, doubt, leg: Math.floor(tie.metres / graph.speed / graph.per + 0.5) }));
 }
 
-// The first points of a hidden edge, left and right of the nearest, that a spot does see.
+// The first points of a hidden edge on the ground, left and right of the nearest, that a spot does see.
 function pastTies(graph, { px, py, metreX, metreY }, { edge, metres, share }, hidden) {
   const [more, least, times, most] = graph.aside, length = graph.length[edge] / 1000;
+  const margin = graph.sight[2], farthest = graph.reach[2];
+  if (graph.flags[edge] & RAISED) return [];
   return [-1, 1].flatMap((way) => {
     for (let step = least; step <= most; step *= times) {
       const behind = share * length + way * step * (metres + more);
-      if (behind <= 0 || behind >= length) return [];
+      if (behind <= margin || behind >= length - margin) return [];
       const at = pointOn(graph, edge, behind / length);
       const tie = { edge, metres: Math.hypot((at[0] - px) * metreX, (at[1] - py) * metreY), share: behind / length, at };
-      if (!hidden(tie)) return [tie];
+      if (tie.metres <= farthest && !hidden(tie)) return [tie];
     }
     return [];
   });
