@@ -196,8 +196,8 @@ def _past(shapes: Shapes, seen: Seen) -> Links:
 def _onward(links: Links, known: Links, network: Network) -> tuple[Ints, Ints, Floats, Floats]:
     """Ways on along the ground from where links end: row of the link, edge, offset where one begins, and 1 (away from `u`) or −1.
 
-    `known`: all links of the same shapes. Edges that meet in one nearest node have one link there: from it one goes on along all of them that
-    the same people walk. Nobody steps onto a bridge from beside it.
+    `known`: all links of the same shapes. Edges that meet in one nearest node have one link there: from it one goes on along all of them
+    that the same people walk. Nobody steps onto a bridge from beside it.
     """
     edges = network.edges
     length, code = edges["length_m"].to_numpy(), pd.Categorical(edges["access"], categories=list(rules.ACCESS)).codes

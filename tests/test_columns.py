@@ -88,6 +88,16 @@ def test_a_workbook_with_a_title_a_merged_header_a_sum_and_a_remark(tmp_path):
     assert findings.counts() == {"tables.not_a_record": 2, "tables.odd_value": 1}
 
 
+@pytest.mark.parametrize("slip", ["-5", "1e9", "十"])
+def test_a_count_that_no_place_could_hold_is_a_finding_and_no_number(tmp_path, slip):
+    path = tmp_path / "台账.csv"
+    path.write_text(f"小区名称,楼号,户数\n紫薇花园,3号楼,48\n紫薇花园,4号楼,{slip}\n", encoding="utf-8")
+    read, findings = reading(path)
+    assert read.frame["households"][0] == 48.0
+    assert np.isnan(read.frame["households"][1])
+    assert findings.counts() == {"tables.odd_value": 1}
+
+
 def test_the_right_sheet_is_taken_or_asked_for(tmp_path):
     book = openpyxl.Workbook()
     book.active.title = "说明"

@@ -240,6 +240,7 @@ def test_the_watch_for_worse_sees_longer_walks_and_lost_verdicts(base):
         (Scenario(opened=("node/99999",)), "nothing to open"),
         (Scenario(passages=(Passage("p", "gap", (0.02, 0.02), (0.0, 0.0)),)), r"p \(gap\) begins more than 50 m from any path"),
         (Scenario(passages=(Passage("p", "", (0.0, 0.0), (0.02, 0.02)),)), "ends more than 50 m"),
+        (Scenario(stations=(Station("s", "", 110.0, 30.0, ("shop",)),)), "s stands more than 500 m from any path"),
     ],
 )
 def test_what_the_run_does_not_have_is_refused(base, plan, says):
@@ -275,6 +276,10 @@ def test_the_scenario_option_does_the_same_from_file_and_from_folder(base, tmp_p
     same(circle.open(tmp_path / "after"), from_folder)
     with pytest.raises(RuleError, match="--scenario"):
         circle.run(folder)
+    nothing = tmp_path / "nothing.toml"
+    nothing.write_text("", encoding="utf-8")
+    with pytest.raises(RuleError, match="the scenario changes nothing"):
+        circle.run(folder, scenario=nothing)
     with pytest.raises(RuleError, match="was run with five-minute"):
         circle.run(folder, "gb50180-5", scenario=path)
 
@@ -286,6 +291,10 @@ def test_the_command_line_changes_a_saved_run_and_says_when_the_program_is_at_fa
     done = CliRunner().invoke(app, said)
     assert done.exit_code == 0, done.output
     assert circle.open(tmp_path / "after").record["scenario"]["worse"] == 0
+    over = CliRunner().invoke(app, [*said[:4], "-o", str(folder)])
+    assert over.exit_code == 2
+    assert "is the run that the scenario starts from" in " ".join(over.output.split())
+    assert "scenario" not in circle.open(folder).record
     with patch.object(rerun, "_worse", return_value=["way/1"]):
         failed = CliRunner().invoke(app, said)
     assert failed.exit_code == 1

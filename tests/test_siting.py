@@ -301,6 +301,8 @@ def test_the_command_writes_a_plan_that_is_a_run(tmp_path):
     assert proof["proven"]
     assert proof["verified"]["gain"] == 1688
     assert (plan / "map.html").stat().st_size > 100_000
+    checked = one("verify", plan, "--source", KUANGSHAN.parent)
+    assert checked.status == 0, checked.out
     after = circle.open(plan)
     assert (after.facilities["source"] == "scenario").sum() == 2
     homes = after.buildings[after.buildings["residential"]]
