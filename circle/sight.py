@@ -217,7 +217,7 @@ def _onward(links: Links, known: Links, network: Network) -> tuple[Ints, Ints, F
     same = (code[edge[at]] == code[links.edge[which]]) & (island[edge[at]] == island[links.edge[which]])
     which, at = which[same], at[same]
     other = edge[at] != links.edge[which]  # an edge that comes nearer elsewhere has a link there
-    other[other] = np.isin(links.row[which[other]] * len(length) + edge[at[other]], known.row * len(length) + known.edge)
+    other[other] = pd.Index(links.row[which[other]] * len(length) + edge[at[other]]).isin(known.row * len(length) + known.edge)
     which, at = which[~other], at[~other]
     begin = np.where(from_u[at], 0.0, length[edge[at]])
     way = np.where(from_u[at], 1.0, -1.0)
