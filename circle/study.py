@@ -59,8 +59,11 @@ class Study:
         ------
         RuleError
             There is no such standard or walker, or its file says something impossible.
+        SourceError
+            An option speaks of a table, and none is given.
         """
         said = options or Options()
+        layers.refuse_idle(_layers(said))
         standard = said.standard if standard is None else standard
         chosen = standard if isinstance(standard, Standard) else load_standard(standard)
         name = walker or said.walker or chosen.walker

@@ -282,9 +282,11 @@ def test_a_unit_that_cannot_be_is_refused_and_one_must_be_said(tmp_path):
         ({"population_unit": "count"}, "Name it with --population"),
     ],
 )
-def test_words_about_files_that_nobody_named_are_refused(words, says):
+def test_words_about_files_that_nobody_named_are_refused(tmp_path, words, says):
     with pytest.raises(SourceError, match=says):
-        enrich(town(), **words)
+        layers.refuse_idle(layers.Layers(**words))
+    with pytest.raises(SourceError, match=says):  # before the map is looked at
+        study.run(tmp_path / "a.osm", **words)
 
 
 @pytest.mark.parametrize("unit", ["count", "per_ha"])

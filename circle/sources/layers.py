@@ -78,7 +78,6 @@ def enrich(place: Place, layers: Layers, services: Collection[str]) -> Enriched:
     out = Enriched(place)
     mode = offers.modes(layers.facilities_mode, services)
     said = Words.of(layers.crs, layers.column)
-    _idle_words(layers)
     if not layers.files():
         return out
     ground = ground_of(place)
@@ -119,8 +118,14 @@ def ground_of(place: Place) -> Ground:
     return Ground.of(place.plane, place.extent, (place.buildings.geometry.to_numpy(), np.asarray(streets), np.asarray(water)))
 
 
-def _idle_words(layers: Layers) -> None:
-    """Refuse words about tables where no option names one that they could be about: they would be passed over in silence."""
+def refuse_idle(layers: Layers) -> None:
+    """Refuse words about tables where no option names one that they could be about: they would be passed over in silence.
+
+    Raises
+    ------
+    SourceError
+        There are such words; the message says which, and what is missing.
+    """
     idle = [("--facilities-mode", text, "--facilities") for text in layers.facilities_mode if not layers.facilities]
     if layers.population_unit is not None and layers.population is None:
         idle.append(("--population-unit", layers.population_unit, "--population"))
