@@ -43,8 +43,12 @@ class Pieces:
         `asked`: of rows of paths and of lines, the pairs that are asked about; without it, all.
         """
         begin, stop, of = straight(paths)
-        piece, line = touching(begin, stop, self._walls)
-        path = of[piece]
+
+        def pairs(some: slice) -> tuple[Ints, Ints]:
+            piece, line = meeting.touching(begin[some], stop[some], self._walls)
+            return of[piece + some.start], line
+
+        path, line = in_slices(pairs, len(begin))
         number = max(len(self.lines), 1)
         pair = np.unique(path * number + line)
         path, line = pair // number, pair % number
@@ -60,17 +64,6 @@ class Pieces:
             return path, line
         hit = side_by_side(shapely.crosses, paths[path], self.lines[line])
         return path[hit], line[hit]
-
-
-def touching(begin: Floats, stop: Floats, walls: meeting.Walls) -> tuple[Ints, Ints]:
-    """Rows of straight pieces (begin and end: n, 2) and of the walls' shapes that have a point in common, a pair perhaps more than once."""
-
-    def pairs(some: slice) -> tuple[Ints, Ints]:
-        piece, wall = meeting.touching(begin[some], stop[some], walls)
-        return piece + some.start, wall
-
-    piece, wall = in_slices(pairs, len(begin))
-    return piece, wall
 
 
 def straight(paths: Shapes) -> tuple[Floats, Floats, Ints]:

@@ -255,10 +255,20 @@ def wider(shapes: Shapes, rows: Ints, network: Network, reach_m: float) -> Links
 
 def merged(parts: list[Links], more: list[NDArray[Any]]) -> tuple[Links, NDArray[Any]]:
     """Links of several shapes put together, sorted by shape and leg, with a column that belongs to them."""
-    number = np.concatenate([np.asarray(column) for column in more])
+    links, order = _in_order(parts)
+    return links, np.concatenate([np.asarray(column) for column in more])[order]
+
+
+def joined(parts: list[Links]) -> Links:
+    """Links put together, sorted by shape, leg and edge."""
+    return _in_order(parts)[0] if parts else Links.none()
+
+
+def _in_order(parts: list[Links]) -> tuple[Links, Ints]:
+    """Links put together and sorted, and where each of them stood before."""
     columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
     order = _order(*(columns[at] for at in _SORTED_BY))
-    return Links(*(column[order] for column in columns)), number[order]
+    return Links(*(column[order] for column in columns)), order
 
 
 def _order(row: Ints, leg: Floats, edge: Ints) -> Ints:
@@ -277,15 +287,6 @@ def _order(row: Ints, leg: Floats, edge: Ints) -> Ints:
 def usable(network: Network) -> NDArray[np.bool_]:
     """Edges that one may be tied to: they can be walked and stepped on, and are no mere gate."""
     return np.asarray(passable(network.edges) & (network.edges["class"] != GATE).to_numpy() & network.edges["midway"].to_numpy())
-
-
-def joined(parts: list[Links]) -> Links:
-    """Links put together, sorted by shape, leg and edge."""
-    if not parts:
-        return Links.none()
-    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS]
-    order = _order(*(columns[at] for at in _SORTED_BY))
-    return Links(*(column[order] for column in columns))
 
 
 def _within(around: Around, rows: Ints, reach_m: float, *, every: bool) -> Links:

@@ -149,7 +149,8 @@ def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, o
     seen = Seen(links, network, obstacles, own, np.zeros(len(links), dtype=np.int8))
     seen.test(np.arange(len(links)))
     past = _past(shapes, seen)
-    parts, states = [links, past], [seen.state, np.full(len(past), CLEAR, dtype=np.int8)]
+    clear = np.full(len(past), CLEAR, dtype=np.int8)
+    parts, states = [links, past], [seen.state, clear]
     blind = _blind(seen, len(shapes))
     if len(blind):
         wider = linkage.wider(shapes, blind, network, rules.settings("sight")["widen_m"])
@@ -161,7 +162,7 @@ def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, o
         lost[past.row] = False
         seen.state[(lost & ~helped)[links.row]] = ALLOWED
         kept, found = ~helped[links.row], helped[wider.row]
-        parts, states = [links.take(kept), past, wider.take(found)], [seen.state[kept], states[1], fresh.state[found]]
+        parts, states = [links.take(kept), past, wider.take(found)], [seen.state[kept], clear, fresh.state[found]]
     both, state = linkage.merged(parts, states)
     return replace(seen, links=both, state=state)
 
@@ -171,6 +172,8 @@ def _past(shapes: Shapes, seen: Seen) -> Links:
     rule, network = rules.settings("aside"), seen.network
     margin, farthest = rules.settings("sight")["beyond_m"], rules.settings("linkage")["far_reach_m"]
     old = seen.links.take(seen.state == CROSSING)
+    if not len(old):
+        return Links.none()
     owner, place = np.unique(old.row, return_inverse=True)
     drawn = corners.of(shapes[owner])
     outlined = (shapely.get_dimensions(shapes[owner]) > 0)[place]  # others leave from their door
@@ -200,29 +203,28 @@ def _onward(links: Links, known: Links, network: Network) -> tuple[Ints, Ints, F
     that the same people walk. Nobody steps onto a bridge from beside it.
     """
     edges = network.edges
-    length, code = edges["length_m"].to_numpy(), pd.Categorical(edges["access"], categories=list(rules.ACCESS)).codes
+    length, who = edges["length_m"].to_numpy(), pd.Categorical(edges["access"], categories=list(rules.ACCESS)).codes
     u, v, island = edges["u_index"].to_numpy(), edges["v_index"].to_numpy(), edges["island"].to_numpy()
     ground = linkage.usable(network) & ~edges["raised"].to_numpy()
     at_u, at_v = links.offset_m <= 0, links.offset_m >= length[links.edge]
-    between = np.repeat(np.flatnonzero(~at_u & ~at_v & ground[links.edge]), 2)
-    corner = np.flatnonzero(at_u | at_v)
-    some = np.flatnonzero(ground)
-    node, edge, from_u = np.r_[u[some], v[some]], np.r_[some, some], np.repeat([True, False], len(some))
-    order = np.argsort(node, kind="stable")
-    first = np.searchsorted(node[order], np.arange(len(network.nodes) + 1))
-    stands = np.where(at_u, u[links.edge], v[links.edge])[corner]
-    many = first[stands + 1] - first[stands]
-    which = np.repeat(corner, many)
-    at = order[np.arange(len(which)) + np.repeat(first[stands] - np.cumsum(many) + many, many)]
-    same = (code[edge[at]] == code[links.edge[which]]) & (island[edge[at]] == island[links.edge[which]])
-    which, at = which[same], at[same]
-    other = edge[at] != links.edge[which]  # an edge that comes nearer elsewhere has a link there
-    other[other] = pd.Index(links.row[which[other]] * len(length) + edge[at[other]]).isin(known.row * len(length) + known.edge)
-    which, at = which[~other], at[~other]
-    begin = np.where(from_u[at], 0.0, length[edge[at]])
-    way = np.where(from_u[at], 1.0, -1.0)
-    both = np.tile([-1.0, 1.0], len(between) // 2)
-    return np.r_[between, which], np.r_[links.edge[between], edge[at]], np.r_[links.offset_m[between], begin], np.r_[both, way]
+    between, corner = np.flatnonzero(~at_u & ~at_v & ground[links.edge]), np.flatnonzero(at_u | at_v)
+    own = links.edge[corner]
+    stands = np.where(at_u[corner], u[own], v[own])
+    asked = np.zeros(len(network.nodes), dtype=bool)
+    asked[stands] = True
+    from_u, from_v = np.flatnonzero(ground & asked[u]), np.flatnonzero(ground & asked[v])
+    edge = np.r_[from_u, from_v]
+    way = np.repeat([1.0, -1.0], [len(from_u), len(from_v)])
+    ends = pd.DataFrame({"node": np.r_[u[from_u], v[from_v]], "who": who[edge], "island": island[edge], "edge": edge, "way": way})
+    met = pd.DataFrame({"which": corner, "node": stands, "who": who[own], "island": island[own]})
+    met = met.merge(ends, on=["node", "who", "island"])
+    which, edge, way = (met[name].to_numpy() for name in ("which", "edge", "way"))
+    elsewhere = pd.Index(links.row[which] * len(length) + edge).isin(known.row * len(length) + known.edge)
+    fresh = (edge == links.edge[which]) | ~elsewhere  # an edge that comes nearer elsewhere has a link there
+    which, edge, way = which[fresh], edge[fresh], way[fresh]
+    both = np.repeat(between, 2)
+    begin = np.r_[links.offset_m[both], np.where(way > 0, 0.0, length[edge])]
+    return np.r_[both, which], np.r_[links.edge[both], edge], begin, np.r_[np.tile([-1.0, 1.0], len(between)), way]
 
 
 def _blind(seen: Seen, count: int) -> Ints:

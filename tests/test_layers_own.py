@@ -273,22 +273,6 @@ def test_a_unit_that_cannot_be_is_refused_and_one_must_be_said(tmp_path):
         enrich(made, population=str(tmp_path / "pop.gpkg"))
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        ({"crs": ("own.csv=GCJ-02",)}, "--crs own.csv=GCJ-02 is about a file of yours"),
-        ({"column": ("户数=households",)}, "--column 户数=households is about a file of yours"),
-        ({"facilities_mode": ("clinic=replace",)}, "Name it with --facilities"),
-        ({"population_unit": "count"}, "Name it with --population"),
-    ],
-)
-def test_words_about_files_that_nobody_named_are_refused(tmp_path, words, says):
-    with pytest.raises(SourceError, match=says):
-        layers.refuse_idle(layers.Layers(**words))
-    with pytest.raises(SourceError, match=says):  # before the map is looked at
-        study.run(tmp_path / "a.osm", **words)
-
-
 @pytest.mark.parametrize("unit", ["count", "per_ha"])
 def test_a_raster_of_persons(tmp_path, unit):
     rasterio = pytest.importorskip("rasterio")

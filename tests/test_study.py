@@ -242,3 +242,17 @@ def test_one_service_of_links_is_renumbered_and_nothing_else():
     assert isinstance(part, linkage.Links)
     assert part.row.tolist() == [0, 1]
     assert part.offset_m.tolist() == [links.offset_m[0], links.offset_m[2]]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"crs": ("own.csv=GCJ-02",)}, "--crs own.csv=GCJ-02 is about a file of yours"),
+        ({"column": ("户数=households",)}, "--column 户数=households is about a file of yours"),
+        ({"facilities_mode": ("clinic=replace",)}, "Name it with --facilities"),
+        ({"population_unit": "count"}, "Name it with --population"),
+    ],
+)
+def test_words_about_files_that_nobody_named_are_refused(tmp_path, words, says):
+    with pytest.raises(SourceError, match=says):  # before the map is looked at
+        study.run(tmp_path / "a.osm", **words)

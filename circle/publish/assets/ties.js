@@ -8,7 +8,11 @@ function tieSpot(place, px, py) {
   const spot = { px, py, metreX: graph.scale[0][0] + graph.scale[0][1] * py, metreY: graph.scale[1][0] + graph.scale[1][1] * py };
   const hidden = hides(place, spot, touch, hair);
   const found = fromStreet(graph, nearestTies(graph, spot));
-  const clear = found.filter((tie) => !hidden(tie)), past = found.filter(hidden).flatMap((tie) => pastTies(graph, spot, tie, hidden));
+  const clear = [], past = [];
+  for (const tie of found) {
+    if (hidden(tie)) past.push(...pastTies(graph, spot, tie, hidden));
+    else clear.push(tie);
+  }
   const straight = clear.length ? clear : found.length ? fromStreet(graph, edgesIn(graph, spot, widen, (e) => !(graph.flags[e] & ISLAND))).filter((tie) => !hidden(tie)) : [];
   const seen = [...straight, ...past];
   const doubt = !seen.length;
