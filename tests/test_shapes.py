@@ -85,6 +85,17 @@ def test_lines_are_thinned_and_measured_as_geos_does(lines: list[list[tuple[int,
     assert np.array_equal(flat.lengths(), shapely.length(shapes))
 
 
+@given(st.lists(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=3, max_size=20), max_size=6), st.integers(0, 12))
+def test_rings_are_thinned_like_lines_and_go_where_no_area_is_left(rings: list[list[tuple[int, int]]], tolerance: int) -> None:
+    outlines = [shapely.LinearRing(np.array(ring) * 1e-6 + [114.9, 30.2]) for ring in rings]
+    as_lines = shapely.simplify(array([shapely.LineString(ring.coords) for ring in outlines]), tolerance * 1e-6, preserve_topology=False)
+    thinned = Shapes.of(array([shapely.Polygon(ring) for ring in outlines])).thinned(tolerance * 1e-6)
+    left = [line for line in as_lines if len(line.coords) >= 4]
+    assert len(thinned) == len(rings)  # no row is lost, only what it would draw
+    assert np.array_equal(np.column_stack([thinned.lon, thinned.lat]), shapely.get_coordinates(array(left)))
+    assert thinned.size.tolist() == [len(line.coords) for line in left]
+
+
 def test_the_same_stretches_have_the_same_mark() -> None:
     ring = SLAB.exterior
     turned = shapely.LineString([*ring.coords[2:-1], *ring.coords[:3]])

@@ -134,8 +134,7 @@ def background(saved: Saved, lesser: tuple[str, ...] = (), *, ways: bool = True)
             of_area, of_line = rows[places.areal[rows]], rows[~places.areal[rows]]
             areas, lines = places.take(of_area), places.take(of_line).single(LINE, LINES)
             if len(places) >= SIMPLIFY_FROM and not hides:  # a station's leg is tested against the lines as they are
-                fewer = shapely.simplify(reading.geometries(behind.take(pa.array(of_area))), THINNED, preserve_topology=False)
-                areas, lines = Shapes.of(fewer), lines.thinned(THINNED)
+                areas, lines = areas.thinned(THINNED), lines.thinned(THINNED)
             add(kind, "area", areas, solid=hides)
             add(kind, "line", lines, solid=hides)
     add("hidden", "line", hidden, solid=True)

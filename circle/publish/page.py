@@ -149,8 +149,9 @@ def _blocks(saved: blocks.Saved, other: blocks.Saved | None) -> dict[str, str]:
     """Pack what the page draws, two blocks at a time: deflating, geometry and large arrays let go of the interpreter."""
     walkable = graph.available(saved)
     with ThreadPoolExecutor(2) as beside:
-        lines = beside.submit(lambda: saved.walked)
-        _ = saved.origin, saved.order  # asked for by all, found once
+        # asked for by several, found once
+        lines = beside.submit(lambda: saved.thinned if len(saved.walked) >= background.SIMPLIFY_FROM else saved.walked)
+        _ = saved.origin, saved.order
         lines.result()
         # what takes longest goes first
         jobs: dict[str, Callable[[], str]] = {

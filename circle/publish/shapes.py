@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 NOTHING, POINT, LINE, AREA, POINTS, LINES, AREAS = -1, 0, 1, 3, 4, 5, 6  # kinds, as GEOS numbers them
 _PLAIN_LINE, _PLAIN_AREA = 2, 3  # as WKB numbers them
 _POINT_BYTES = 16
+_LEAST_OF_RING = 4  # points: a triangle, its first corner again at the end
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -147,9 +148,9 @@ class Shapes:
         return _joined([both, Shapes.of(np.array([None], dtype=object))]).take(place)
 
     def thinned(self, tolerance: float) -> Shapes:
-        """Leave out points of lines that lie within `tolerance` degrees of what is left: Douglas and Peucker, as GEOS does it.
+        """Leave out points that lie within `tolerance` degrees of what is left: Douglas and Peucker, as GEOS does it with lines.
 
-        All stretches of one depth are looked at together. A path keeps both its ends.
+        All stretches of one depth are looked at together. A path keeps both its ends; an area's ring of which no area is left goes.
         """
         keep = np.ones(len(self.lon), dtype=bool)
         a, b = self.start, self.start + self.size - 1
@@ -172,7 +173,9 @@ class Shapes:
             middle = inner[top]
             a, b = np.concatenate([a[~near], middle]), np.concatenate([middle, b[~near]])
         size = np.add.reduceat(keep, self.start, dtype=np.int64) if len(self.size) else self.size
-        return Shapes(self.kind, self.lon[keep], self.lat[keep], size, self.row, self.outer)
+        flat = self.areal[self.row] & (size < _LEAST_OF_RING)
+        keep &= ~np.repeat(flat, self.size)
+        return Shapes(self.kind, self.lon[keep], self.lat[keep], size[~flat], self.row[~flat], self.outer[~flat])
 
     def _far(self, points: Ints, a: Ints, b: Ints) -> Floats:
         """How far points lie from the straight lines from `a` to `b`; in the very steps of GEOS, so that no tie falls otherwise."""
