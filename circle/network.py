@@ -278,11 +278,10 @@ def components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.
 
 def tell_islands(edges: pd.DataFrame, findings: Findings) -> None:
     """Every piece that is not joined to the rest is a finding, named after one of its ways; most are mapping errors."""
-    pieces = (
-        edges.loc[edges["island"].to_numpy(dtype=bool), ["component", "way", "length_m"]]
-        .groupby("component")
-        .agg(way=("way", "min"), metres=("length_m", "sum"))
-    )
+    apart = edges.loc[edges["island"].to_numpy(dtype=bool), ["component", "way", "length_m"]]
+    if not len(apart):
+        return
+    pieces = apart.groupby("component").agg(way=("way", "min"), metres=("length_m", "sum"))
     of_way = pieces.groupby("way")["metres"].agg(["sum", "size"])  # a way with nodes missing may leave several pieces
     for way, metres, many in zip(of_way.index.tolist(), of_way["sum"].tolist(), of_way["size"].tolist(), strict=True):
         told = f"{metres:.0f} m of paths that are not joined to the rest"

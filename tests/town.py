@@ -239,10 +239,11 @@ class Town:
         stops = {number: kind for number, kind in stops.items() if kind}
         west, south, east, north = self.box
         corners = self.degrees(np.asarray([west, east]), np.asarray([south, north]))
+        buildings = self._buildings()
         return sources.Place(
             ways=ways,
             vertices=pd.DataFrame({"node": refs, "lon": lon, "lat": lat}),
-            buildings=self._buildings(),
+            buildings=buildings,
             facilities=self._facilities(),
             doors=gpd.GeoDataFrame(
                 {"id": [f"node/{number}" for number, _ in self.doors], "home": True, "visit": True},
@@ -261,22 +262,24 @@ class Town:
             synthetic=True,
             findings=Findings(),
             stops=pd.DataFrame({"node": np.asarray(list(stops), dtype=np.int64), "kind": pd.Categorical(list(stops.values()))}),
-            enclosure=self._enclosure(),
+            enclosure=self._enclosure(buildings),
         )
 
-    def _enclosure(self) -> sources.Enclosure:
+    def _enclosure(self, buildings: gpd.GeoDataFrame) -> sources.Enclosure:
         """Barriers, gates and compounds, by the same code that reads files."""
         gates = [(f"node/{n}", tags, "point", shapely.Point(self.nodes[n])) for n, tags in self.tags_of_node.items() if "barrier" in tags]
         lines = [(f"way/{n}", tags, "line", shapely.LineString([self.nodes[ref] for ref in refs])) for n, refs, tags in self.walls]
         areas = [(f"way/{n}", {**ZONES[layer], "name": name}, "area", shapely.Polygon(ring)) for n, layer, ring, name in self.zones]
         rows = [*gates, *lines, *areas]
+        if not rows and not self.passages:
+            return sources.Enclosure()
         around = gpd.GeoDataFrame(
             {"id": [row[0] for row in rows], "tags": pd.Series([row[1] for row in rows], dtype=object), "kind": [row[2] for row in rows]},
             geometry=self._shapes([row[3] for row in rows]),
             crs="EPSG:4326",
         )
         nothing = gpd.GeoDataFrame({"barrier": [], "kind": [], "name": [], "building": []}, geometry=[], crs="EPSG:4326")
-        return enclosure(around, nothing, self._buildings(), nothing, Plane(self.lon, self.lat), self.passages)
+        return enclosure(around, nothing, buildings, nothing, Plane(self.lon, self.lat), self.passages)
 
     def _shapes(self, shapes: list[shapely.Geometry]) -> np.ndarray:
         out = np.empty(len(shapes), dtype=object)
