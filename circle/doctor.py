@@ -26,6 +26,7 @@ from circle.clock import Say
 from circle.errors import CircleError, Findings, RuleError
 from circle.options import Options
 from circle.projection import Plane
+from circle.publish.wording import percent
 from circle.result import Run
 from circle.rules.checks import SEVERITIES, doctor
 from circle.rules.loading import Label
@@ -228,7 +229,7 @@ def _edge(run: Run) -> list[Trouble]:
         return []
     share = near.sum() / counted.sum()
     severity = "warning" if share > doctor().numbers["edge_warning_share"] else "info"
-    detail = f"{share:.1%} of {counted.sum():,} homes lie within {reach:.0f} m of the end of the data"
+    detail = f"{percent(share)} of {counted.sum():,} homes lie within {reach:.0f} m of the end of the data"
     ids = run.buildings["building"].to_numpy()[near]
     return [_own("check.near_edge", int(near.sum()), int(counted.sum()), ids.tolist(), detail, severity)]
 

@@ -19,6 +19,7 @@ from circle import explain as explaining
 from circle.clock import Clock, Say
 from circle.compare import Comparison, Side, compare
 from circle.errors import PlaceError, RuleError
+from circle.publish.wording import percent
 from circle.scenario import Scenario
 from circle.scenario import load as load_scenario
 from circle.standards import Standard
@@ -73,7 +74,7 @@ class Run:
         """One line: tables of a city would fill the screen."""
         files = ", ".join(str(given.get("file", "")) for given in self.record.get("inputs", []))
         share = self.summary["shares"]["all"]["buildings"]["share_met"]
-        told = "nothing to judge by" if share is None else f"all services in time for {share:.1%} of the homes"
+        told = "nothing to judge by" if share is None else f"all services in time for {percent(share)} of the homes"
         asked = f"standard {self.record['standard']['name']}, walker {self.record['walker']['name']}"
         return f"<Run of {files}: {len(self.buildings):,} buildings, {asked}; {told}>"
 

@@ -159,6 +159,7 @@ def test_the_command_and_its_files(tmp_path):
     assert (tmp_path / "study.toml").write_text('source = "a.osm"\nstandard = "gb50180-5"\n', encoding="utf-8")
     assert one("check", tmp_path / "study.toml", "-q").status == 0
     refused(one("check", tmp_path / "none.osm"), tmp_path / "none.osm")
+    refused(one("check", tmp_path), "is a folder")
     refused(one("check", path, "--report", tmp_path / "x.pdf"), "x.pdf")
 
 

@@ -19,7 +19,7 @@ from rich.text import Text
 from circle.cli.asking import with_options
 from circle.cli.running import settled, standard_of
 from circle.cli.talk import fail, progress, tell
-from circle.errors import OutputError
+from circle.errors import OutputError, SourceError
 from circle.options import Options
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ def check(
 ) -> None:
     """Look before you run: what in the data may make the answer wrong, and what to do about it. 运行前检查数据。"""
     source, options = settled(source, options, said)
+    if source.is_dir():
+        raise SourceError(
+            f"{source} is a folder. Name the OpenStreetMap file or study.toml to look at; what proves a finished run is `circle verify`."
+        )
     chosen = standard_of(options)
     files = report or []
     for file in files:

@@ -18,8 +18,9 @@ from rich.table import Table
 
 from circle import examples, rules, standards, study_file
 from circle.cli.asking import with_options
-from circle.cli.talk import fail, percent, progress, tell
+from circle.cli.talk import fail, progress, tell
 from circle.options import Options
+from circle.publish.wording import percent
 
 if TYPE_CHECKING:
     from circle.result import Run

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from circle.cli.talk import percent, progress, tell
+from circle.cli.talk import progress, tell
 from circle.errors import Findings, RuleError
+from circle.publish.wording import percent
 
 if TYPE_CHECKING:
     from circle.siting import Candidates, Ground, Plan

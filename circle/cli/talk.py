@@ -66,15 +66,6 @@ def tell(line: str, console: Console | None = None) -> None:
     (console or Console()).print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def percent(share: float | None) -> str:
-    """A share as a reader likes it; a dash where there is none.
-
-    >>> percent(0.5), percent(None)
-    ('50.0%', '—')
-    """
-    return "—" if share is None else f"{share:.1%}"
-
-
 def fail(message: str, status: int) -> NoReturn:
     """Say what is wrong and leave."""
     tell(f"circle: {message}", Console(stderr=True))

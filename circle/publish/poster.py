@@ -17,7 +17,7 @@ from circle.errors import OutputError
 from circle.publish import sketch
 from circle.publish.saved import Saved, open_run, whole_or_not_at_all
 from circle.publish.sheets import PALETTE
-from circle.publish.wording import both, clean, head, note, word
+from circle.publish.wording import both, clean, head, note, percent, word
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,7 +162,7 @@ def _side(first: _Column, second: _Column, run: Saved) -> None:
         block = shares[key]
         limit = f" ≤ {block['limit_min']:.3g} min" if key != "all" else ""
         for x, unit in ((0.82, "buildings"), (1.0, "households")):
-            first.right(x, _percent(block[unit]["share_met"]))
+            first.right(x, percent(block[unit]["share_met"]))
         first.line(f"{label}{limit}")
     first.right(0.82, "栋 buildings", 7.5, "#555555")
     first.right(1.0, "户 households", 7.5, "#555555")
@@ -196,7 +196,3 @@ def _worst(buildings: pd.DataFrame, most: int) -> list[tuple[str, int, float]]:
 def _short(text: str, most: int) -> str:
     text = " ".join(text.split())
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _percent(share: float | None) -> str:
-    return "—" if share is None else f"{share:.1%}"

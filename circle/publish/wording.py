@@ -77,6 +77,20 @@ def both(label: Label) -> str:
     return zh if zh == en else f"{zh} / {en}"
 
 
+def percent(share: float | None) -> str:
+    """A share (0 to 1) for a reader; a dash where there is none. It never says 100 % while one is missing, nor 0 % while one is there.
+
+    >>> percent(0.5), percent(0.00004), percent(0.99996), percent(None)
+    ('50.0%', '0.1%', '99.9%', '—')
+    """
+    if share is None:
+        return "—"
+    shown = round(share, 3)
+    if 0 < share < 1:
+        shown = min(max(shown, 0.001), 0.999)
+    return f"{shown:.1%}"
+
+
 def clean(text: str) -> str:
     r"""Give text that any XML file and any database can hold: control characters and broken pairs removed, all else as it is.
 

@@ -20,7 +20,7 @@ const goalName = (place, k) => (isStation(place, k) ? stationName(place, k - pla
 const MARKS = ["✓", "✗", "⊘", "?"];
 const VERDICT_KEYS = ["met", "gap", "unreachable", "unmapped"];
 
-// The way from the door to the path is mostly the same for every service; then it is said once. Tenths of a metre, or nothing.
+// The way from the building to the path is mostly the same for every service; then it is said once. Tenths of a metre, or nothing.
 function oneLeg(place, i) {
   const { services } = place.model;
   const legs = new Set(services.filter((s) => s.facility[i] >= 0).map((s) => legOf(place, s, i)).filter((leg) => leg !== null).map(Math.round));

@@ -3,7 +3,9 @@ const words = told.words;
 const both = (text) => (text.zh && text.en && text.zh !== text.en ? `${text.zh} / ${text.en}` : text.zh || text.en || "");
 const say = (key) => both(words[key]);
 const whole = (number) => Math.round(number).toLocaleString("en-US");
-const percent = (share) => (share === null || share === undefined ? "—" : `${(100 * share).toFixed(1)} %`);
+// it never says 100 % while one is missing, nor 0 % while one is there
+const shown = (share) => (share > 0 && share < 1 ? Math.min(Math.max(100 * share, 0.1), 99.9) : 100 * share);
+const percent = (share) => (share === null || share === undefined ? "—" : `${shown(share).toFixed(1)} %`);
 // whatever a file is called: a name in this folder, never an address
 const beside = (name) => `./${encodeURIComponent(name)}`;
 
