@@ -10,6 +10,7 @@ same seconds, and nothing shorter.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 
 from circle.access import shortest_seconds, to_networkx
 from circle.units import SECONDS_PER_MINUTE, seconds
+
+Ints = NDArray[np.intp]
+Places = tuple[NDArray[np.float64], NDArray[np.float64]]  # bounds of the edges; centres of the buildings
 
 LARGEST_CUT = 4_000  # edges; a walk whose piece of network is larger is left to `circle verify`
 CLUSTERS = 4  # at most; a smaller sample has fewer, of `TOGETHER` buildings or more
@@ -49,38 +53,45 @@ def check(
 ) -> Check:
     """Work out again `sample` buildings, drawn at random (`among`: only of these), for every service.
 
-    The sample is drawn in a few clusters, so that one piece of network serves several buildings. Walks whose piece would exceed
-    `LARGEST_CUT` edges are not compared, and not counted.
+    Walks whose piece of network would exceed `LARGEST_CUT` edges are not compared, and not counted.
     """
-    if not len(tables.buildings) or not sample:
+    free = np.ones(len(tables.buildings), dtype=bool) if among is None else among
+    if not free.any() or not sample:
         return Check(0, 0.0)
-    draw = np.random.default_rng(seed)
-    bounds = tables.edges.geometry.bounds.to_numpy()
     box = tables.buildings.geometry.bounds.to_numpy()
-    centre = (box[:, :2] + box[:, 2:]) / 2
-    free = np.ones(len(centre), dtype=bool) if among is None else among.copy()
+    places = tables.edges.geometry.bounds.to_numpy(), (box[:, :2] + box[:, 2:]) / 2
     compared, worst = 0, 0.0
-    clusters = min(CLUSTERS, -(-sample // TOGETHER))
-    each = -(-sample // clusters)
-    for _ in range(clusters):
-        if not free.any():
-            break
-        heart = centre[draw.choice(np.flatnonzero(free))]
-        distance = np.where(free, np.abs(centre - heart).sum(axis=1), np.inf)
-        rows = np.argpartition(distance, min(each, len(centre)) - 1)[:each]
-        rows = rows[free[rows]]
-        free[rows] = False
+    for rows in _drawn(places, free, sample, np.random.default_rng(seed)):
         for service in services:
-            done, difference = _cluster(tables, service, rows, speed_m_per_s, (bounds, centre))
+            done, difference = _cluster(tables, service, rows, speed_m_per_s, places)
             compared += done
             worst = max(worst, difference)
     return Check(compared, float(worst))
 
 
-def _cluster(
-    tables: Tables, service: str, rows: np.ndarray, speed_m_per_s: float, places: tuple[np.ndarray, np.ndarray]
-) -> tuple[int, float]:
-    """Compare some neighbouring buildings for one service: how many walks, and the worst difference in seconds."""
+def _drawn(places: Places, free: NDArray[np.bool_], sample: int, draw: np.random.Generator) -> Iterator[Ints]:
+    """Rows of `free` buildings, drawn at random; where the network is large in a few clusters, so that one piece of it serves several."""
+    bounds, centre = places
+    if len(bounds) <= LARGEST_CUT:
+        rows = np.flatnonzero(free)
+        yield draw.choice(rows, min(sample, len(rows)), replace=False)
+        return
+    clusters = min(CLUSTERS, -(-sample // TOGETHER))
+    each = -(-sample // clusters)
+    for _ in range(clusters):
+        if not free.any():
+            return
+        heart = centre[draw.choice(np.flatnonzero(free))]
+        distance = np.where(free, np.abs(centre - heart).sum(axis=1), np.inf)
+        rows = np.argpartition(distance, min(each, len(centre)) - 1)[:each]
+        rows = rows[free[rows]]
+        free = free.copy()
+        free[rows] = False
+        yield rows
+
+
+def _cluster(tables: Tables, service: str, rows: Ints, speed_m_per_s: float, places: Places) -> tuple[int, float]:
+    """Compare some buildings for one service: how many walks, and the worst difference in seconds."""
     bounds, centre = places
     buildings = tables.buildings.iloc[rows]
     told = buildings[f"minutes_{service}"].to_numpy() * SECONDS_PER_MINUTE
