@@ -36,8 +36,9 @@ types: $(STAMP)
 layers: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 
+# One process more than there are cores: much of what the tests do is to wait for a browser.
 pytest: $(COMPILED) browser
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n $$($(BIN)/python -c "import os; print((os.cpu_count() or 1) + 1)") --dist loadfile
 
 # Inner loops are compiled once, before processes run side by side of which each would do so for itself.
 $(COMPILED): $(STAMP) $(wildcard circle/kernels/*.py)
