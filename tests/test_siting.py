@@ -285,6 +285,18 @@ def test_floor_area_is_a_bound(kuangshan):
     assert plan.solution.objective - plan.proof["verified"]["reached_before"] == pytest.approx(200.0)
 
 
+def test_what_is_gained_by_buildings_of_unknown_use_is_told():
+    town = long_street()
+    ground = ground_of(town)
+    buildings = ground.tables["buildings"]
+    by = buildings["residential_by"].astype(object)
+    by.iloc[-2:] = "assumed"  # the two houses farthest from the clinic
+    ground.tables["buildings"] = buildings.assign(residential_by=pd.Categorical(by, categories=["use", "area", "assumed"]))
+    plan = siting.make(ground, siting.Who(("clinic",)), siting.Means(1), none_of(ground, spot(town, (700.0, 0.0))))
+    assert plan.proof["verified"]["gain"] == 6
+    assert plan.proof["verified"]["gain_assumed"] == 2
+
+
 # --- the command
 
 

@@ -189,6 +189,12 @@ def _report(plan: Plan, target: Path, *, drawn: bool) -> None:
     tell(f"within the limit 达标: {before} → {now} of {of} {proof['weight']} × services ({share})", console)
     fragile, differs = f"{found['gain_fragile']:,.0f} of {found['gain']:,.0f}", f"{found['referee']['worst_difference_s']:.1e} s"
     tell(f"fragile 临界: {fragile} gained; measured again on the whole network 全网复核, networkx differs by {differs}", console)
+    if found["gain_assumed"]:
+        tell(
+            f"assumed 假定: {found['gain_assumed']:,.0f} of {found['gain']:,.0f} gained stand where neither use nor land says that anybody "
+            "lives; they are counted as homes 其中这些建筑用途不明，按住宅计",
+            console,
+        )
     if "instead" in proof:
         said = ", ".join(f"{name.replace('_', ' ')} {value:,.0f}" for name, value in proof["instead"].items())
         tell(f"with the same means 同等投入: {said}, both 合计 {found['reached_by_model']:,.0f}", console)

@@ -233,6 +233,7 @@ def _verify(
     in_time = seconds <= d.limit_s + TOLERANCE_S
     gained = in_time & ~d.met
     fragile = np.stack([tables["buildings"][f"fragile_{service}"].to_numpy(dtype=bool) for service in services])[d.service, d.building]
+    assumed = (tables["buildings"]["residential_by"] == "assumed").to_numpy()[d.building]
     there = np.isfinite(seconds)
     return {
         "reached_before": float(d.weight[d.met].sum()),
@@ -241,6 +242,7 @@ def _verify(
         "gain": float(d.weight[gained].sum()),
         "longer_than_the_model": worse,
         "gain_fragile": float(d.weight[gained & fragile].sum()),
+        "gain_assumed": float(d.weight[gained & assumed].sum()),
         "of": float(d.weight.sum()),
         "mean_minutes": float((d.weight * np.where(there, seconds, 0)).sum() / max(d.weight[there].sum(), 1e-9) / SECONDS_PER_MINUTE),
         "worst_minutes": float(seconds[there].max(initial=0.0) / SECONDS_PER_MINUTE),
