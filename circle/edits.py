@@ -251,7 +251,7 @@ def _renumbered(tables: Tables) -> Tables:
     edges = tables.edges.assign(edge=np.arange(len(tables.edges)))
     u, v = end_rows(tables.nodes, edges)
     asked = edges[["length_m", "seconds_forward", "seconds_backward"]].assign(u_index=u, v_index=v)
-    component, _, _ = network.components(len(tables.nodes), pd.DataFrame(asked))
+    component = network.components(len(tables.nodes), pd.DataFrame(asked))
     return Tables(tables.nodes.assign(component=component), edges, tables.links)
 
 

@@ -86,7 +86,7 @@ def turned(tables: Mapping[str, Any], opened: Sequence[str], closed: Sequence[st
     nodes = nodes.reset_index(drop=True)
     u, v = end_rows(nodes, edges)
     plain = pd.DataFrame(edges.drop(columns="geometry")).assign(u_index=u, v_index=v)
-    nodes = nodes.assign(component=network.components(len(nodes), plain)[0])
+    nodes = nodes.assign(component=network.components(len(nodes), plain))
     findings = Findings()
     now = restored.network(nodes, edges, plane)
     walls = Enclosure(tables["barriers"], gates, tables["compounds"])
@@ -180,7 +180,7 @@ def _tied_anew(tables: Mapping[str, Any], net: network.Network, changed: Ints, p
     if things is not None:
         mine, tested = sight.look(starts, mine, net, things, rows).whole()
         own = pd.Index(ids).get_indexer(offers[goals]).astype(np.intp)
-        theirs = sight.look(ends, theirs, net, things, own).saved()[0]
+        theirs = sight.look(ends, theirs, net, things, own, every=True).saved()[0]
     fresh = linkage.table([("building", mine, ids[rows].tolist()), ("facility", theirs, offers[goals].tolist())], net)
     fresh["seen"] = np.r_[tested, np.ones(len(fresh) - len(tested), dtype=bool)]
     kind, name = links["kind"].astype(str), links["id"].astype(str)

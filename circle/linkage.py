@@ -210,7 +210,10 @@ def _link(shapes: Shapes, network: Network, *, every: bool) -> Links:
     for name, reach in order:
         if not len(waiting) or not sets[name].any():
             continue
-        links = _within(Around(shapes, drawn, network, sets[name]), waiting, reach, every=every)
+        around = Around(shapes, drawn, network, sets[name])
+        links = _within(around, waiting, reach, every=every)
+        if (name, reach) == order[0]:
+            links = _twice_as_far(links, around, reach, every=every)
         found.append(links)
         met = np.zeros(len(shapes), dtype=bool)
         met[links.row] = True
@@ -227,6 +230,19 @@ class Around:
     corners: Corners
     network: Network
     among: NDArray[np.bool_]
+
+
+def _twice_as_far(links: Links, around: Around, reach_m: float, *, every: bool) -> Links:
+    """The links, and for shapes whose nearest edge lies beyond half of `reach_m` those up to twice as far as that.
+
+    Who crosses open ground to one path may as well cross it to another. Without these, a metre more to the nearest path would bring in
+    others at twice the distance, and a metre less lose them.
+    """
+    nearest = np.full(len(around.shapes), np.inf)
+    np.minimum.at(nearest, links.row, links.leg_m)
+    far = np.isfinite(nearest) & (nearest > reach_m / 2)
+    more = _within(around, np.flatnonzero(far), 2 * reach_m, every=every)
+    return joined([links.take(~far[links.row]), more.take(more.leg_m <= 2 * nearest[more.row])])
 
 
 def _on_deck(links: Links, around: Around) -> Links:

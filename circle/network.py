@@ -222,8 +222,9 @@ def _joined(net: Network, stops: pd.DataFrame, walker: rules.Walker, findings: F
         x, y = np.r_[x, at_x.repeat(2)], np.r_[y, at_y.repeat(2)]
         first = np.r_[first, first[-1] + 2 * np.arange(1, len(spot) + 1)]
         lines = np.r_[lines, shapely.linestrings(np.stack([np.column_stack([at_x, at_y])] * 2, axis=1))]
-    component, of_edge, island = components(len(nodes), edges)
-    nodes, edges = nodes.assign(component=component), edges.assign(component=of_edge, island=island)
+    component = components(len(nodes), edges)
+    edges = edges.assign(component=component[edges["u_index"].to_numpy()])
+    nodes, edges = nodes.assign(component=component), edges.assign(island=islands(nodes["node"].to_numpy(), component, edges))
     return Network(nodes=nodes, edges=edges, x=x, y=y, first=first, lines=lines, plane=net.plane)
 
 
@@ -262,18 +263,46 @@ def _slow(edges: pd.DataFrame, course: slopes.Course, heights: slopes.Heights, w
         findings.add("network.no_height", "", f"{unknown:.1%} of the length of all ways counts as flat")
 
 
-def components(nodes: int, edges: pd.DataFrame) -> tuple[Ints, Ints, NDArray[np.bool_]]:
-    """Component of every node and edge, numbered by length of network, and which edges are on an island."""
+def components(nodes: int, edges: pd.DataFrame) -> Ints:
+    """Component of every node, numbered by length of network: the longest is 0."""
     u, v = edges["u_index"].to_numpy(), edges["v_index"].to_numpy()
     open_ = passable(edges)
     number, label = connected_components(coo_array((np.ones(open_.sum()), (u[open_], v[open_])), shape=(nodes, nodes)), directed=False)
-    metres = np.bincount(label[u], weights=np.where(open_, edges["length_m"].to_numpy(), 0.0), minlength=number)
-    order = np.argsort(-metres, kind="stable")
     rank = np.empty(number, dtype=np.intp)
-    rank[order] = np.arange(number)
-    island = metres < rules.settings("linkage")["island_max_m"]
-    island[order[0]] = False
-    return rank[label], rank[label[u]], island[label[u]] & open_  # what nobody walks is no island
+    rank[np.argsort(-_metres(label, edges, number), kind="stable")] = np.arange(number)
+    return np.asarray(rank[label])
+
+
+def islands(node: NDArray[np.int64], component: Ints, edges: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which edges lie on an island: a piece that is not joined to the rest, shorter than `island_max_m`; most are mapping errors.
+
+    What only a shut gate parts from the rest is none: it is closed off on purpose, and who lives there goes nowhere by another way.
+    What nobody walks is none either.
+
+    Parameters
+    ----------
+    node, component
+        Number and component of every node.
+    edges
+        `u_index`, `length_m` and seconds.
+    """
+    sides = np.flatnonzero(passages.is_side(node))
+    gate, which = np.unique(passages.own_node(node[sides]), return_inverse=True)
+    count = int(component.max(initial=-1)) + 1
+    pairs = (component[sides], count + which)
+    shape = (count + len(gate), count + len(gate))
+    number, whole = connected_components(coo_array((np.ones(len(sides)), pairs), shape=shape), directed=False)
+    piece = whole[component]
+    metres = _metres(piece, edges, number)
+    small = metres < rules.settings("linkage")["island_max_m"]
+    small[np.argmax(metres)] = False
+    return np.asarray(small[piece[edges["u_index"].to_numpy()]] & passable(edges))
+
+
+def _metres(label: Ints, edges: pd.DataFrame, count: int) -> Floats:
+    """Metres of walkable network of each label of the nodes."""
+    walked = np.where(passable(edges), edges["length_m"].to_numpy(), 0.0)
+    return np.asarray(np.bincount(label[edges["u_index"].to_numpy()], weights=walked, minlength=count), dtype=np.float64)
 
 
 def tell_islands(edges: pd.DataFrame, findings: Findings) -> None:

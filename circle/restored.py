@@ -16,9 +16,9 @@ import shapely
 from numpy.typing import NDArray
 
 from circle import linkage, rules, schema, sight
-from circle.edges import end_rows, passable
+from circle.edges import end_rows
 from circle.linkage import FLAGS, Links
-from circle.network import Network
+from circle.network import Network, islands
 from circle.projection import Plane
 
 Ints = NDArray[np.intp]
@@ -32,16 +32,14 @@ def network(nodes: gpd.GeoDataFrame, edges: gpd.GeoDataFrame, on: Plane, rows: I
     `rows`: only these edges, in this order, numbered anew; islands are those of the whole network.
     """
     u, v = end_rows(nodes, edges)
-    component = nodes["component"].to_numpy()[u]
-    open_ = passable(edges)
-    metres = np.bincount(component, weights=np.where(open_, edges["length_m"].to_numpy(), 0.0))
-    island = (metres < rules.settings("linkage")["island_max_m"]) & (np.arange(len(metres)) > 0)
+    component = nodes["component"].to_numpy()
     plain = pd.DataFrame(edges.drop(columns="geometry"))
     if "midway" not in plain:  # older runs did not say: nobody steps off a ferry or a wait between its ends
         plain["midway"] = ~plain["class"].astype(str).isin([*rules.closed_midway(), "waiting"])
     if "raised" not in plain:
         plain["raised"] = False
-    plain = plain.assign(u_index=u, v_index=v, component=component, island=island[component] & open_)
+    plain = plain.assign(u_index=u, v_index=v, component=component[u])
+    plain["island"] = islands(nodes["node"].to_numpy(), component, plain)
     shapes = edges.geometry.to_numpy()
     if rows is not None:
         plain, shapes = plain.iloc[rows].reset_index(drop=True), shapes[rows]
@@ -93,7 +91,7 @@ def tied(shapes: Shapes, net: Network, things: sight.Obstacles | None, own: Ints
     if things is None:
         return found
     mine = np.full(len(shapes), sight.NOBODY, dtype=np.intp) if own is None else own
-    return sight.look(shapes, found, net, things, mine).saved()[0]
+    return sight.look(shapes, found, net, things, mine, every=True).saved()[0]
 
 
 def seen(mine: Links, state: NDArray[np.int8], net: Network, things: sight.Obstacles | None, count: int) -> sight.Seen | None:

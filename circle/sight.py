@@ -4,9 +4,10 @@ Takes: links, barriers and buildings on the plane.   Gives: which legs cross som
 Never: leaves a shape without a link because it sees no path: then the nearest ones stay as they are, flagged.
 
 Every leg is tested, which takes a microsecond or two. Where something hides the nearest place of a path, others are tried to its left and
-right, and what can be seen there is a link too: people walk past the house in front of theirs. A shape that sees none of its links then is
-given others, farther away. Links of a saved run may still be unknown, where an older version left them so: they are tested when a walk
-takes them.
+right, and what can be seen there is a link too: people walk past the house in front of theirs. Where nothing hides it, an outline that
+goes on along the path is tied to it there as well: of a long house beside a slanting road, decimetres would else say from which end its
+people leave. A shape that sees none of its links is given others, farther away. Links of a saved run may still be unknown, where an
+older version left them so: they are tested when a walk takes them.
 """
 
 from __future__ import annotations
@@ -136,8 +137,8 @@ def _places(edge: Ints, share: Floats, network: Network) -> Floats:
     return side_by_side(lambda line, at: meeting.places(lines.xy, network.first, lines.along, line, at), edge, share)
 
 
-def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, own: Ints) -> Seen:
-    """Give each shape links past what hides a path, and if it sees none, those within `widen_m` that it does see (rules/settings.toml).
+def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, own: Ints, *, every: bool = False) -> Seen:
+    """Give each shape links past what hides a path and along its fronts, and if it sees none, those within `widen_m` that it does see.
 
     Parameters
     ----------
@@ -145,10 +146,12 @@ def look(shapes: Shapes, links: Links, network: Network, obstacles: Obstacles, o
         As given to and by `linkage.link`.
     own
         Row of the building that each shape is, or −1.
+    every
+        Ties all along a front, not only where it ends: for facilities, which others come to from anywhere along it.
     """
     seen = Seen(links, network, obstacles, own, np.zeros(len(links), dtype=np.int8))
     seen.test(np.arange(len(links)))
-    past = _past(shapes, seen)
+    past = linkage.joined([_past(shapes, seen), _along(shapes, seen, every=every)])
     clear = np.full(len(past), CLEAR, dtype=np.int8)
     parts, states = [links, past], [seen.state, clear]
     blind = _blind(seen, len(shapes))
@@ -194,6 +197,55 @@ def _past(shapes: Shapes, seen: Seen) -> Links:
         which, edge, begin, way = which[~clear], edge[~clear], begin[~clear], way[~clear]
         share *= rule["times"]
     return linkage.joined(found)
+
+
+def _along(shapes: Shapes, seen: Seen, *, every: bool) -> Links:
+    """Links along the fronts of outlines: on either side of a clear leg, as far as the outline goes on beside the path.
+
+    One goes on `step_m` at a time while the nearest place of the outline moves along by half of that at least, and the leg is no longer
+    than the first one or `reach_m`. Of each front the last place that is seen counts; with `every`, all of them.
+    """
+    step, network = rules.settings("front")["step_m"], seen.network
+    margin, reach = rules.settings("sight")["beyond_m"], rules.settings("linkage")["reach_m"]
+    low_x, low_y, high_x, high_y = shapely.bounds(shapes).T
+    units = network.plane.units_per_metre((low_y + high_y) / 2)
+    wide = (shapely.get_dimensions(shapes) == 2) & (np.hypot(high_x - low_x, high_y - low_y) >= step * units)
+    old = seen.links.take((seen.state == CLEAR) & (seen.links.leg_m > 0) & wide[seen.links.row])
+    if not len(old):
+        return Links.none()
+    owner, place = np.unique(old.row, return_inverse=True)
+    drawn, length = corners.of(shapes[owner]), network.edges["length_m"].to_numpy()
+    which, edge, begin, way = _onward(old, seen.links, network)
+    front = np.column_stack([old.start_x, old.start_y])[which]
+    found, fronts = [Links.none()], [np.empty(0, dtype=np.intp)]
+    on, gone = np.arange(len(which)), step  # fronts that still go on, and how far along them one is
+    while len(on):
+        offset = begin[on] + way[on] * gone
+        on_it = (offset > margin) & (offset < length[edge[on]] - margin)
+        on, offset = on[on_it], offset[on_it]
+        row, mine = which[on], edge[on]
+        end = _places(mine, offset / length[mine], network)
+        start = side_by_side(lambda to, shape: meeting.feet(to, drawn, shape), end, place[row])
+        units = network.plane.units_per_metre(start[:, 1])
+        leg = np.hypot(*(end - start).T) / units
+        goes_on = (np.hypot(*(start - front[on]).T) >= step / 2 * units) & (leg <= np.maximum(old.leg_m[row], reach))
+        front[on] = start
+        seen_there = goes_on.copy()
+        seen_there[goes_on] = ~seen.obstacles.crossed(start[goes_on], end[goes_on], units[goes_on], seen.own[old.row[row[goes_on]]])
+        (x, y), flag = start[seen_there].T, linkage.flags(mine[seen_there], leg[seen_there], network)
+        found.append(Links(old.row[row[seen_there]], mine[seen_there], offset[seen_there], leg[seen_there], x, y, flag))
+        fronts.append(on[seen_there])
+        on, gone = on[goes_on], gone + step
+    if not every:
+        found = _last(found, np.concatenate(fronts))
+    return linkage.joined(found)
+
+
+def _last(parts: list[Links], fronts: Ints) -> list[Links]:
+    """Of links that were found one after the other along some fronts the last of each front: from it one has least to walk."""
+    _, back = np.unique(fronts[::-1], return_index=True)
+    rows = len(fronts) - 1 - back
+    return [Links(*(np.concatenate([getattr(part, name) for part in parts])[rows] for name in Links.__slots__))]
 
 
 def _onward(links: Links, known: Links, network: Network) -> tuple[Ints, Ints, Floats, Floats]:

@@ -333,7 +333,7 @@ def _looked(
 ) -> tuple[sight.Seen, linkage.Links]:
     """Links of buildings, and of facilities, as one sees them from their doors: `homes` and `offers` are shapes and their links."""
     seen = sight.look(*homes, net, obstacles, np.arange(len(place.buildings)))
-    return seen, sight.look(*offers, net, obstacles, _rows_of(place)).saved()[0]
+    return seen, sight.look(*offers, net, obstacles, _rows_of(place), every=True).saved()[0]
 
 
 def _rows_of(place: sources.Place) -> np.ndarray:

@@ -352,7 +352,7 @@ class Town:
         obstacles = sight.Obstacles(net.plane.project(place.enclosure.barriers.geometry.to_numpy()), outlines)
         nobody = np.full(len(goals), sight.NOBODY)
         seen = sight.look(starts, mine, net, obstacles, np.arange(len(starts)))
-        mine, (theirs, _) = seen.links, sight.look(goals, theirs, net, obstacles, nobody).saved()
+        mine, (theirs, _) = seen.links, sight.look(goals, theirs, net, obstacles, nobody, every=True).saved()
         reach = access.search(graph, theirs, len(offered), who.speed_m_per_s, offered["visitors"].to_numpy(dtype=bool))
         walk = access.measure(graph, mine, len(starts), theirs, reach, who.speed_m_per_s, seen)
         mine, state, walk = _kept(mine, seen, walk)

@@ -176,9 +176,9 @@ def _with_compounds(zones: gpd.GeoDataFrame, walls: Enclosure) -> gpd.GeoDataFra
 
 
 def _barrier_roads(extract: Extract) -> gpd.GeoDataFrame:
-    """Motorways and the like on the ground: no leg crosses them."""
+    """Motorways and the like on the ground, and the halves of dual carriageways, which one walks along: no leg crosses them."""
     walks = extract.walks
-    kinds = [None if passage.walkable else rules.barrier_kind(dict(c)) for c, passage in zip(extract.combos, _judge(extract), strict=True)]
+    kinds = [rules.barrier_kind(dict(combo)) for combo in extract.combos]
     kind = np.asarray([*kinds, None], dtype=object)[extract.walk_combo]
     shown = np.asarray([k is not None for k in kind], dtype=bool)
     lines = geometry.lines(walks.points[np.repeat(shown, walks.count)], walks.count[shown])
