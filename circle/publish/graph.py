@@ -256,14 +256,30 @@ def _visitors(saved: blocks.Saved) -> bytes:
 
 
 def _islands(saved: blocks.Saved, edges: pa.Table) -> NDArray[np.bool_]:
-    """Which edges lie on an island: points are tied to those only where nothing else is within reach."""
+    """Which edges lie on an island: points are tied to those only where nothing else is within reach. What a shut gate parts is none."""
     nodes = reading.read_table(saved.folder, "nodes.parquet", ["node", "component"])
-    mine = nodes["component"].to_numpy()[pc.index_in(edges["u"], value_set=reading.whole(nodes["node"])).to_numpy()]
+    component = nodes["component"].to_numpy().astype(np.int64)
+    mine = component[pc.index_in(edges["u"], value_set=reading.whole(nodes["node"])).to_numpy()]
+    piece = _pieces(component, nodes["node"].to_numpy())[mine]
     open_ = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
-    metres = np.bincount(mine, weights=np.where(open_, _lengths(edges), 0.0))
+    metres = np.bincount(piece, weights=np.where(open_, _lengths(edges), 0.0), minlength=1)
     small = metres < _settings()["linkage"]["island_max_m"]
-    small[:1] = False
-    return np.asarray(small[mine])
+    small[np.argmax(metres)] = False
+    return np.asarray(small[piece])
+
+
+def _pieces(component: Ints, node: Ints) -> Ints:
+    """For each component of the network the least of those that only gates part from it."""
+    sides = np.flatnonzero(_is_side(node))
+    gate, which = np.unique((-SIDE_BASE - node[sides]) // SIDES, return_inverse=True)
+    piece = np.arange(int(component.max(initial=-1)) + 1)
+    while True:
+        least, fresh = np.full(len(gate), len(piece)), piece.copy()
+        np.minimum.at(least, which, piece[component[sides]])
+        np.minimum.at(fresh, component[sides], least[which])
+        if (fresh == piece).all():
+            return piece
+        piece = fresh
 
 
 def _times(edges: pa.Table, millimetres: Ints, per_class: Ints, unit_s: float, speed: float) -> tuple[dict[str, bytes], list[float]]:

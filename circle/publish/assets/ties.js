@@ -60,13 +60,15 @@ function nearestTies(graph, spot) {
   const inner = doubled(near, connected), order = [["ground", inner[0]], ["above", beside]];
   order.push(...inner.slice(1).map((reach) => ["ground", reach]), ["above", connected], ...inner.map((reach) => ["island", reach]));
   for (const reach of doubled(2 * connected, far)) order.push(["ground", reach], ["above", reach]);
+  const least = (ties) => ties.reduce((best, tie) => Math.min(best, tie.metres), Infinity);
   let found = [];
   for (const [kind, reach] of order) {
     found = edgesIn(graph, spot, reach, kinds[kind]);
+    // who crosses open ground to one path may as well cross it to another, up to twice as far
+    if (kind === "ground" && reach === near && found.length && least(found) > near / 2) found = edgesIn(graph, spot, Math.min(2 * near, 2 * least(found)), kinds[kind]);
     if (found.length) break;
   }
   // a stop on a bridge: what is nearer than the ground is stepped on as well
-  const least = (ties) => ties.reduce((best, tie) => Math.min(best, tie.metres), Infinity);
   const deck = edgesIn(graph, spot, beside, kinds.above);
   const known = new Set(found.map((tie) => tie.edge));
   return least(deck) < least(found) ? [...found, ...deck.filter((tie) => !known.has(tie.edge))] : found;
