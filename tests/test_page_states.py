@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,30 @@ def test_pace_and_limits_judge_anew_and_come_back(visits: browser.Visits, run: P
     assert tab.locator("label[for=theme-clinic] .theme-note").inner_text() == "8 分钟"
     edit(tab, "")
     assert tab.evaluate("circle.verdicts('clinic')") == start
+
+
+def test_the_strip_follows_the_service_and_the_radio_keeps_the_focus(visits: browser.Visits, run: Path, table: gpd.GeoDataFrame) -> None:
+    tab = visits.open(run / "map.html")
+    lived = table[table["residential"]]
+
+    def said(service: str) -> int:
+        """What the strip counts: all who live here, in the bands of minutes of the service that was chosen last."""
+        tab.check(f"#theme-{service}", force=True)
+        assert tab.evaluate("document.activeElement.id") == f"theme-{service}"
+        first, *_ = tab.locator("#strip .unseen").inner_text().split("、")
+        assert re.fullmatch(r"0–[\d.]+: \d+", first)
+        upto = float(first.split(":")[0].split("–")[1])
+        assert int(first.split(": ")[1]) == (lived[f"minutes_{service}"].round(2) <= upto).sum()  # as the page keeps them
+        return int(first.split(": ")[1])
+
+    assert tab.locator("#strip .strip").count() == 0
+    assert said("clinic") != said("shop")
+    tab.get_by_role("button", name="户", exact=True).click()
+    assert "按户" in tab.locator("#strip").inner_text()
+    tab.check("#theme-clinic", force=True)
+    assert "社区卫生服务站" in tab.locator("#strip").inner_text()
+    tab.check("#theme-gaps", force=True)
+    assert tab.locator("#strip .strip").count() == 0
 
 
 def test_two_runs_are_compared(visits: browser.Visits, run: Path, table: gpd.GeoDataFrame, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ place.setTheme = (theme) => {
   reclassify();
   place.layers.buildings.repaint();
   showChosen(place, place.building);
+  renderStrip(place);
   renderLegend(place);
   renderList(place);
   say(document.getElementById("legend-title").textContent);

@@ -78,10 +78,15 @@ function renderThemes(place) {
       canCompare(place) ? row("change", h("span", { class: "sign sign-change", "aria-hidden": "true" }), t("change.title"), t("change.note"), null) : null,
       model.services.map((service) => row(service.index, signElement(service, language), label(service.label), t("theme.limit", { n: plain(service.limit) }), shareOf(service.key))),
     ),
-    place.model.details ? [strip(place), sliders(place)] : null,
+    h("div", { id: "strip" }),
+    place.model.details ? sliders(place) : null,
     h("label", { class: "tick" }, h("input", { type: "checkbox", id: "everything", checked: place.everything, on: { change: (event) => place.setEverything(event.target.checked) } }), t("theme.everything")),
   );
+  renderStrip(place);
 }
+
+// By itself too, for another theme changes nothing else here: the radio that chose it keeps the focus.
+const renderStrip = (place) => fill("strip", place.model.details ? strip(place) : null);
 
 // What the edits change for a service, in buildings.
 function gained(place, theme) {
