@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -158,6 +159,28 @@ def test_the_strip_follows_the_service_and_the_radio_keeps_the_focus(visits: bro
     assert "社区卫生服务站" in tab.locator("#strip").inner_text()
     tab.check("#theme-gaps", force=True)
     assert tab.locator("#strip .strip").count() == 0
+
+
+def test_close_calls_are_the_summarys_and_counted_anew(visits: browser.Visits, run: Path, table: gpd.GeoDataFrame) -> None:
+    tab = visits.open(run / "map.html")
+    counted = table.loc[tab.evaluate("circle.ids()"), "residential"].to_numpy()
+
+    def said() -> int:
+        found = re.search(r"(\d+) 栋（[^）]*）有临界的结论", tab.locator("#headline").inner_text())
+        return int(found[1]) if found else 0
+
+    def close() -> int:
+        services = [name.removeprefix("fragile_") for name in table if name.startswith("fragile_")]
+        each = [tab.evaluate("key => circle.fragile(key)", service) for service in services]
+        return int((np.any(each, axis=0) & counted).sum())
+
+    block = json.loads((run / "summary.json").read_text(encoding="utf-8"))["shares"]["all"]["buildings"]
+    assert said() == block["fragile"] > 0
+    for text in ("v60", STATION):
+        edit(tab, text)
+        assert said() == close() != block["fragile"]
+    edit(tab, "")
+    assert said() == block["fragile"]
 
 
 def test_two_runs_are_compared(visits: browser.Visits, run: Path, table: gpd.GeoDataFrame, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 // Shares as the model stands now: how many counted buildings and households keep each promise, for the place and for every zone.
+// As in the program, a close call (`fragile`) counts beside the verdict, and for all services together wherever one of them is close.
 
-const emptyBlock = () => ({ counted: 0, met: 0, gap: 0, unmapped: 0 });
+const emptyBlock = () => ({ counted: 0, met: 0, gap: 0, unmapped: 0, fragile: 0 });
 const BLOCK_KEYS = ["met", "gap", "gap", "unmapped"];
 
 // The worst of all services: a gap or no path before what cannot be judged, that before met.
@@ -18,17 +19,20 @@ function computeShares(model) {
   const shares = { all: { buildings: emptyBlock(), households: emptyBlock() } };
   for (const service of model.services) shares[service.key] = { buildings: emptyBlock(), households: emptyBlock() };
   const blocks = [shares.all, ...model.services.map((service) => shares[service.key])];
-  const put = (block, key, households) => {
-    block.buildings.counted++;
-    block.buildings[key]++;
-    block.households.counted += households;
-    block.households[key] += households;
+  const add = (block, key, close, weight) => {
+    block.counted += weight;
+    block[key] += weight;
+    if (close) block.fragile += weight;
+  };
+  const put = ({ buildings, households: homes }, key, close, households) => {
+    add(buildings, key, close, 1);
+    add(homes, key, close, households);
   };
   for (let i = 0; i < model.n; i++) {
     if (!isCounted(model, i)) continue;
     const households = model.households[i] / 10;
-    put(blocks[0], BLOCK_KEYS[worstVerdict(model, i)], households);
-    model.services.forEach((service, k) => put(blocks[k + 1], BLOCK_KEYS[service.state[i] & 3], households));
+    put(blocks[0], BLOCK_KEYS[worstVerdict(model, i)], model.services.some((service) => fragileOf(service, i)), households);
+    model.services.forEach((service, k) => put(blocks[k + 1], BLOCK_KEYS[service.state[i] & 3], fragileOf(service, i), households));
   }
   return shares;
 }
