@@ -211,7 +211,8 @@ def test_the_view_is_saved_as_a_picture(visits: browser.Visits, run: Path, tmp_p
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
     box = tab.locator(".folium-map").bounding_box()
-    assert (width, height) == (round(2 * box["width"]), round(2 * (box["height"] + 62)))
+    # title and data below it, 62 px, and a line for what is tried
+    assert (width, height) == (round(2 * box["width"]), round(2 * (box["height"] + 62 + 18)))
     assert len(data) > 50_000
 
 
@@ -225,6 +226,64 @@ def test_paper_says_what_a_plan_on_a_wall_must(visits: browser.Visits, run: Path
     # two pages at least, A4 landscape
     pdf = (tmp_path / "plan.pdf").read_bytes()
     assert len(pdf) > 100_000
+
+
+# how many pixels have the red of a closed gate
+RED = """canvas => {
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let red = 0;
+  for (let k = 0; k < data.length; k += 4) red += data[k] === 176 && data[k + 1] === 0 && data[k + 2] === 32;
+  return red;
+}"""
+# what is written on the next canvas that is saved as a picture, and how much of it is red
+WATCHED = f"""() => {{
+  const write = CanvasRenderingContext2D.prototype.fillText, save = HTMLCanvasElement.prototype.toBlob;
+  window.written = [];
+  CanvasRenderingContext2D.prototype.fillText = function (...said) {{ window.written.push(said[0]); return write.apply(this, said); }};
+  HTMLCanvasElement.prototype.toBlob = function (...more) {{ window.red = ({RED})(this); return save.call(this, ...more); }};
+}}"""
+TRIED = {
+    "zh": ("试算，不是现状", "步速每分钟 60 米（试用；标准 72 米）", "社区卫生服务站 8 分钟（试用；标准 5 分钟）", "关门 2 道"),
+    "en": ("Tried out", "pace 60 m per minute (tried; standard: 72 m)", "8 min (tried; standard: 5 min)", "gates closed: 2"),
+}
+
+
+@pytest.mark.parametrize("lang", TRIED)
+def test_paper_and_picture_say_and_show_what_is_tried(visits: browser.Visits, run: Path, lang: str) -> None:
+    tab = visits.open(run / "map.html", f"#16/30.2093/114.9/gaps/-/{lang}")
+
+    def printed() -> tuple[str, str, int]:
+        tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        head, all_of_it = (tab.evaluate(f"document.querySelector('{where}').textContent") for where in ("#print .print-head", "#print"))
+        return head, all_of_it, tab.evaluate(f"({RED})(document.getElementById('print-map'))")
+
+    def pictured() -> tuple[str, int]:
+        tab.evaluate("window.written = []")
+        with tab.expect_download():
+            tab.click("#picture")
+        return "\n".join(tab.evaluate("window.written")), tab.evaluate("window.red")
+
+    tab.evaluate(WATCHED)
+    before, plain = printed(), pictured()
+    assert before[2] == plain[1] == 0
+    assert not any(words in text for words in TRIED[lang] for text in (before[1], plain[0]))
+    gates = tab.evaluate("circle.gates()")[:2]
+    edit(tab, ";".join([*(f"g{gate}" for gate in gates), "v60", "l4,8"]))
+    head, text, red = printed()
+    written, painted = pictured()
+    assert red > 100
+    assert painted > 100
+    assert all(words in head and words in written for words in TRIED[lang])
+    # and nowhere the walker or the limit of the standard as if they held
+    method = text[text.index(head) + len(head) :]
+    assert all(words in method for words in TRIED[lang][1:3])
+    assert "每分钟 72 米" not in method
+    assert "(72 m per minute)" not in method
+    edit(tab, "")
+    assert printed() == before
+    again = pictured()
+    assert again[1] == 0
+    assert not any(words in again[0] for words in TRIED[lang])
 
 
 def test_a_run_without_a_network_has_no_plan(visits: browser.Visits, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ function printPicture(place) {
   return canvas;
 }
 
-// Stations and passages that are being tried belong on paper too.
+// Stations, passages and closed gates that are being tried belong on paper too.
 function paintPlan(ctx, place, view) {
   const at = (spot) => [(spot.x - view.x) * view.scale, (spot.y - view.y) * view.scale];
   ctx.lineWidth = 4;
@@ -49,6 +49,14 @@ function paintPlan(ctx, place, view) {
     ends.forEach((end, k) => (k ? ctx.lineTo(...at(end)) : ctx.moveTo(...at(end))));
     ctx.stroke();
   }
+  place.edits.gates.forEach((gate) => {
+    ctx.beginPath();
+    ctx.arc(...at(gate), 7, 0, 2 * Math.PI);
+    ctx.fillStyle = "#ffffff";
+    ctx.fill();
+    ctx.strokeStyle = "#b00020";
+    ctx.stroke();
+  });
   place.edits.stations.forEach((station, k) => {
     const [x, y] = at(station);
     ctx.beginPath();
@@ -84,13 +92,40 @@ function paintNorth(ctx, view) {
   ctx.fillText(t("print.north"), x, y + 32);
 }
 
-// The view as a picture: map, legend, title, date and whose data these are.
+const standardLimit = ({ meta }, service) => meta.standard.services[service.index].limit_min;
+const triedLimit = (place, service) => t("print.tried_limit", { label: label(service.label), n: plain(service.limit), standard: plain(standardLimit(place, service)) });
+const triedSpeed = (place) => t("print.tried_speed", { n: plain(place.edits.speed), standard: plain(walkerSpeed(place)) });
+
+// All that is otherwise than in the run, in words: who finds the paper or the picture must not take it for the place as it is.
+function triedWords(place) {
+  const { edits, model } = place;
+  return [
+    ...["stations", "passages", "gates"].filter((kind) => edits[kind].length).map((kind) => t(`print.tried_${kind}`, { n: edits[kind].length })),
+    ...(edits.speed ? [triedSpeed(place)] : []),
+    ...model.services.filter((service) => service.limit !== standardLimit(place, service)).map((service) => triedLimit(place, service)),
+  ];
+}
+
+// The same in as many lines as it needs.
+function triedLines(place, font, width) {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = font;
+  return triedWords(place).reduce((lines, piece) => {
+    if (!lines.length) return [t("print.tried", { list: piece })];
+    const longer = `${lines[lines.length - 1]}${dash()}${piece}`;
+    return pen.measureText(longer).width > width ? [...lines, piece] : [...lines.slice(0, -1), longer];
+  }, []);
+}
+
+// The view as a picture: map, legend, title, what is being tried, date and whose data these are.
 function savePicture(place) {
   const box = place.map.getContainer().getBoundingClientRect();
   const zoom = place.map.getZoom();
   const corner = place.map.project(place.map.getBounds().getNorthWest(), zoom);
   const view = { ...windowOf(place, corner.x, corner.y, box.width, box.height, zoom), ratio: 2 };
-  const foot = 62, canvas = document.createElement("canvas");
+  const canvas = document.createElement("canvas"), family = getComputedStyle(document.body).fontFamily;
+  const tried = triedLines(place, `12px ${family}`, view.width - 28);
+  const foot = 62 + 18 * tried.length;
   paintOn(canvas, { ...view, height: box.height + foot }, (ctx) => {
     for (const paint of [paintGround, paintBarriers, paintBuildings, paintMarks]) paint(ctx, place, view, LIGHT);
     paintPlan(ctx, place, view);
@@ -105,11 +140,11 @@ function savePicture(place) {
     ctx.fillStyle = "#1a2027";
     ctx.textAlign = "left";
     ctx.textBaseline = "alphabetic";
-    const family = getComputedStyle(document.body).fontFamily;
     ctx.font = `650 16px ${family}`;
     ctx.fillText(document.title, 14, view.height + 25, view.width - 28);
     ctx.font = `12px ${family}`;
-    ctx.fillText([dataDate(place.meta), place.meta.synthetic ? t("page.synthetic_long") : "", place.meta.attribution, `circle ${place.meta.circle}`].filter(Boolean).join(" · "), 14, view.height + 47, view.width - 28);
+    tried.forEach((line, k) => ctx.fillText(line, 14, view.height + 46 + 18 * k, view.width - 28));
+    ctx.fillText([dataDate(place.meta), place.meta.synthetic ? t("page.synthetic_long") : "", place.meta.attribution, `circle ${place.meta.circle}`].filter(Boolean).join(" · "), 14, view.height + foot - 15, view.width - 28);
   });
   canvas.toBlob((blob) => saveText(blob, `${t("print.picture_file")}.png`, "image/png"));
 }
@@ -164,13 +199,15 @@ function paintScale(ctx, view) {
   ctx.fillText(metres < 1000 ? `${metres} m` : `${metres / 1000} km`, x + width / 2, y - 6);
 }
 
-// Standard with its source, walker, what is counted: what a plan on a wall must say of itself.
-function printMethod({ meta, model }) {
+// Standard with its source, walker, what is counted: what a plan on a wall must say of itself. A limit or pace that is tried says so.
+function printMethod(place) {
+  const { meta, model, edits } = place;
+  const limitOf = (s) => (s.limit === standardLimit(place, s) ? `${label(s.label)} ${t("theme.limit", { n: plain(s.limit) })}` : triedLimit(place, s));
   const speed = Number(meta.walker.speed_m_per_s) || 0;
   return [
-    `${label(meta.standard.title)}: ${model.services.map((s) => `${label(s.label)} ${t("theme.limit", { n: plain(s.limit) })}`).join(dash())}`,
+    `${label(meta.standard.title)}: ${model.services.map(limitOf).join(dash())}`,
     meta.standard.source ? `${t("method.source")}: ${meta.standard.source}` : "",
-    t("method.speed", { label: label(meta.walker.label) || meta.walker.name || "", speed: plain(speed), metres: plain(speed * 60) }),
+    edits.speed ? triedSpeed(place) : t("method.speed", { label: label(meta.walker.label) || meta.walker.name || "", speed: plain(speed), metres: plain(speed * 60) }),
     t("method.how"),
     t("print.limits"),
   ].filter(Boolean).join(" · ");
@@ -193,7 +230,7 @@ function preparePrint(place) {
   const block = sharesNow(place).all.buildings;
   fill(
     "print",
-    h("div", { class: "print-head" }, h("h2", {}, document.title), h("p", {}, block?.counted ? `${percent(block)} — ` : "", block?.counted ? t("share.headline", { ...wholeAll(block), n: countWord(model.services.length) }) : t("share.none")), h("p", { class: "small" }, dataDate(meta), meta.synthetic ? ` · ${t("page.synthetic_long")}` : ""), anyEdits(place.edits) ? h("p", {}, planResult(place)) : null),
+    h("div", { class: anyEdits(place.edits) ? "print-head with-tried" : "print-head" }, h("h2", {}, document.title), h("p", {}, block?.counted ? `${percent(block)} — ` : "", block?.counted ? t("share.headline", { ...wholeAll(block), n: countWord(model.services.length) }) : t("share.none")), h("p", { class: "small" }, dataDate(meta), meta.synthetic ? ` · ${t("page.synthetic_long")}` : ""), anyEdits(place.edits) ? [h("p", { class: "print-tried" }, t("print.tried", { list: triedWords(place).join(dash()) })), h("p", {}, planResult(place))] : null),
     printPicture(place),
     h("div", { class: "print-legend" }, legendContent(place, "print-legend")),
     h("p", { class: "small" }, printMethod(place)),
