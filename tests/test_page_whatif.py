@@ -284,6 +284,24 @@ def test_a_station_is_dragged_and_taken_back(visits: browser.Visits, kuangshan: 
     assert tab.evaluate("circle.scenario()") == placed
 
 
+def test_a_station_keeps_its_last_service_and_says_so(visits: browser.Visits, kuangshan: Path) -> None:
+    tab = visits.open(kuangshan / "map.html")
+    tab.evaluate("() => circle.edit('s30.2098,114.8995,3,')")
+    ticks = tab.locator("#plan .edit input[type=checkbox]")
+    checked = "() => [...document.querySelectorAll('#plan .edit input')].map(tick => tick.checked)"
+    tab.wait_for_function(f"({checked})().filter(Boolean).length === 2")
+    ticks.nth(1).click()
+    tab.evaluate(FRAME)
+    assert tab.evaluate(checked) == [True, False, False, False, False]
+    ticks.nth(0).click()
+    tab.evaluate(FRAME)
+    assert tab.evaluate(checked) == [True, False, False, False, False]
+    assert "至少提供一项服务" in tab.locator(".toast").last.inner_text()
+    assert "至少提供一项服务" in tab.locator("#status").inner_text()
+    assert tab.evaluate("document.activeElement.name") == "station-0"
+    assert tomllib.loads(tab.evaluate("circle.scenario()"))["station"][0]["services"] == SERVICES[:1]
+
+
 def test_a_street_finds_the_buildings_along_it(visits: browser.Visits, kuangshan: Path) -> None:
     tab = visits.open(kuangshan / "map.html")
     links = pd.read_parquet(kuangshan / "links.parquet").query("kind == 'building'")

@@ -33,7 +33,11 @@ function moveStation(place, k, latlng, keep) {
 }
 
 function setServices(place, k, services) {
-  if (!services.length) return;
+  if (!services.length) {
+    // the last tick stays, as the station does
+    renderPlan(place);
+    return tell(t("plan.one_service"));
+  }
   setEdits(place, { ...place.edits, stations: place.edits.stations.map((station, n) => (n === k ? { ...station, services } : station)) });
 }
 
@@ -117,7 +121,7 @@ function serviceTicks(place, chosen, name, change) {
     "div",
     { class: "ticks", role: "group", "aria-label": t("plan.services") },
     place.model.services.map((service) => {
-      const input = h("input", { type: "checkbox", name, checked: chosen.includes(service.index), on: { change: (event) => change(event.target.checked ? [...chosen, service.index].sort((a, b) => a - b) : chosen.filter((k) => k !== service.index)) } });
+      const input = h("input", { type: "checkbox", name, "data-key": `${name}-${service.index}`, checked: chosen.includes(service.index), on: { change: (event) => change(event.target.checked ? [...chosen, service.index].sort((a, b) => a - b) : chosen.filter((k) => k !== service.index)) } });
       return h("label", { class: "chip" }, input, signElement(service, language), h("span", {}, label(service.label)));
     }),
   );
