@@ -302,6 +302,17 @@ def test_a_station_keeps_its_last_service_and_says_so(visits: browser.Visits, ku
     assert tomllib.loads(tab.evaluate("circle.scenario()"))["station"][0]["services"] == SERVICES[:1]
 
 
+def test_a_scenario_is_offered_where_there_is_one(visits: browser.Visits, kuangshan: Path) -> None:
+    tab = visits.open(kuangshan / "map.html")
+    gate = tab.evaluate("() => circle.gates()[0]")
+    offered = {"v60": 0, "l4,8": 0, "v60;s30.2098,114.8995,3,": 1, f"g{gate}": 1, "p30.2092,114.9009,30.2092,114.9024": 1, "v60;l1,3": 0}
+    for text, buttons in offered.items():
+        tab.evaluate("text => circle.edit(text)", text)
+        tab.evaluate(FRAME)
+        assert tab.locator("#plan [data-key=clear]").count() == 1
+        assert tab.locator("#plan [data-key=export]").count() == buttons == bool(tab.evaluate("circle.scenario()"))
+
+
 def test_a_street_finds_the_buildings_along_it(visits: browser.Visits, kuangshan: Path) -> None:
     tab = visits.open(kuangshan / "map.html")
     links = pd.read_parquet(kuangshan / "links.parquet").query("kind == 'building'")

@@ -68,6 +68,9 @@ function decoded(text) {
 
 const gateAt = ({ graph }, k) => ({ id: graph.gates.id[k], node: graph.gates.node[k], x: graph.nodeX[graph.gates.node[k]], y: graph.nodeY[graph.gates.node[k]] });
 
+// Pace and limits are no part of a scenario: with these alone the file would be empty.
+const fillsScenario = ({ stations, gates, passages }) => stations.length + gates.length + passages.length > 0;
+
 // A scenario for `circle run --scenario`. Names are quoted as TOML wants: nothing in them can end the text.
 function scenarioFile(place) {
   const { stations, gates, passages } = place.edits;

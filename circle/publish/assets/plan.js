@@ -165,7 +165,7 @@ function renderPlan(place) {
     ),
     edits.gates.length || edits.passages.length ? h("p", { class: "note" }, t("plan.near_note")) : null,
     anyEdits(edits) || plan.history.length
-      ? h("div", { class: "buttons" }, button("undo", () => undoEdit(place), { "aria-disabled": String(!plan.history.length) }), anyEdits(edits) ? [button("clear", () => clearEdits(place)), button("export", () => saveText(scenarioFile(place), `${t("plan.file")}.toml`, "application/toml"))] : null)
+      ? h("div", { class: "buttons" }, button("undo", () => undoEdit(place), { "aria-disabled": String(!plan.history.length) }), anyEdits(edits) ? [button("clear", () => clearEdits(place)), fillsScenario(edits) && button("export", () => saveText(scenarioFile(place), `${t("plan.file")}.toml`, "application/toml"))] : null)
       : null,
   );
   details.open = open;
