@@ -183,6 +183,19 @@ def test_close_calls_are_the_summarys_and_counted_anew(visits: browser.Visits, r
     assert said() == block["fragile"]
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_gain_of_three_digits_fits(visits: browser.Visits, run: Path, lang: str, width: int) -> None:
+    tab = visits.open(run / "map.html", f"#16/30.2093/114.9/gaps/-/{lang}/v110", viewport={"width": width, "height": 800})
+    gains = tab.locator(".theme-share .gain")
+    assert gains.count() > 2
+    # the town has too few homes for three digits: it says what Yizhuang says
+    gains.evaluate_all("all => all.forEach(each => (each.textContent = ' +1,339'))")
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+    assert tab.evaluate("document.getElementById('panel').scrollWidth - document.getElementById('panel').clientWidth") == 0
+    assert set(tab.eval_on_selector_all(".theme-share", "all => all.map(each => each.scrollWidth - each.clientWidth)")) == {0}
+
+
 def test_two_runs_are_compared(visits: browser.Visits, run: Path, table: gpd.GeoDataFrame, tmp_path: Path) -> None:
     before = Path(shutil.copytree(run, tmp_path / "before"))
     other = gpd.read_parquet(before / "buildings.parquet")
