@@ -196,6 +196,40 @@ def test_a_gain_of_three_digits_fits(visits: browser.Visits, run: Path, lang: st
     assert set(tab.eval_on_selector_all(".theme-share", "all => all.map(each => each.scrollWidth - each.clientWidth)")) == {0}
 
 
+def test_what_is_mapped_is_said_in_words(visits: browser.Visits, run: Path, tmp_path: Path) -> None:
+    """Usual uses in the page's language, others as mapped; a compound without a name by that, with its id where two could be meant."""
+    folder = Path(shutil.copytree(run, tmp_path / "run"))
+    table = gpd.read_parquet(folder / "buildings.parquet")
+    worst = table[table["residential"] & (table["gaps"] > 1)].index[:4]
+    ids = table.loc[worst, "building"].tolist()
+    mapped = ["apartments", "silo", "constructor", "semidetached_house"]
+    compounds = ["way/76275131", "enclosed/way/8", "way/76275131", "阳光里"]
+    for column, values in (("use", mapped), ("compound", compounds)):
+        texts = table[column].astype(object)
+        texts.loc[worst] = values
+        table[column] = pd.Categorical(texts)
+    table.to_parquet(folder / "buildings.parquet")
+    page = circle_page.build(folder)
+    said = {"zh": ["住宅楼", "silo", "constructor", "双拼住宅"], "en": ["apartments", "silo", "constructor", "semi-detached house"]}
+    for lang, unnamed in (("zh", "未命名小区"), ("en", "unnamed compound")):
+        for name, use, compound in zip(ids, said[lang], compounds, strict=True):
+            tab = visits.open(page, f"#17/30.2093/114.9/gaps/{name.replace('/', '%2F')}/{lang}")
+            facts = tab.locator("#card .facts dd").all_inner_texts()
+            assert use in facts
+            assert (compound if compound == "阳光里" else f"{unnamed} ({compound})") in facts
+        tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        for where in ("#list", "#print"):
+            text = tab.locator(where).evaluate("node => node.textContent")
+            assert unnamed in text
+            assert "76275131" not in text
+            assert "enclosed/" not in text
+        tab.locator("#search-words").fill("way/76275131")
+        tab.locator("#search-results .item-note").first.wait_for()
+        assert set(tab.locator("#search-results .item-note").all_inner_texts()) == {unnamed}
+        tab.select_option("#list-order", "zone")
+        assert f"{unnamed} (way/76275131)" in tab.locator("#list").inner_text()
+
+
 def test_two_runs_are_compared(visits: browser.Visits, run: Path, table: gpd.GeoDataFrame, tmp_path: Path) -> None:
     before = Path(shutil.copytree(run, tmp_path / "before"))
     other = gpd.read_parquet(before / "buildings.parquet")

@@ -91,11 +91,11 @@ function facts(place, i) {
   const rows = [];
   const add = (term, value) => value && rows.push(h("dt", {}, term), h("dd", {}, value));
   const use = listed(details, "use", i);
-  add(t("card.use"), use && use !== "yes" ? named(use) : "");
+  add(t("card.use"), use && use !== "yes" ? named(wordOf(`use.${use}`)) : "");
   add(t("card.levels"), details.levels[i] ? plain(details.levels[i] / 2) : "");
   const source = model.flags[i] >> 3;
   if (model.households[i]) add(t("card.households"), t(["card.estimate", "card.estimate", "card.ledger", "card.flats", "card.raster", "card.withheld"][source], { n: plain(Math.round(model.households[i]) / 10) }));
-  const compound = listed(details, "compound", i);
+  const compound = compoundName(place, i, true);
   add(t("card.compound"), compound ? named(compound) : "");
   for (const column of Object.keys(details.lists)) {
     const zone = column.startsWith("zone_") && column !== "zone_compound" && column !== "zone_place" ? listed(details, column, i) : "";

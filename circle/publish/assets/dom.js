@@ -37,7 +37,13 @@ function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, slot) => (slot in values ? values[slot] : ""));
 }
 
-// The same, but a value may be an element: gives a list of texts and elements.
+// A word for a value from the map, where there is one; the value itself else. It may be any text, also one that every object knows.
+function wordOf(key) {
+  const at = key.indexOf("."), section = key.slice(0, at), value = key.slice(at + 1);
+  return Object.prototype.hasOwnProperty.call(words[section], value) ? t(key) : value;
+}
+
+// The same as `t`, but a value may be an element: gives a list of texts and elements.
 function parts(key, values) {
   const [section, name] = key.split(".");
   return words[section][name][language].split(/(\{\w+\})/).map((piece) => (/^\{\w+\}$/.test(piece) ? values[piece.slice(1, -1)] : piece));

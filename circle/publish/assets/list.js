@@ -9,8 +9,18 @@ const shortName = (place, i) => {
   return name || (place.model.details ? idOf(place.model.details, i) : "");
 };
 
+// Name of a building's compound. One that is mapped without a name goes by that, with its id where several could be meant (`apart`).
+const UNNAMED = /^(?:enclosed\/)?(?:way|relation|node)\/\d/;
+
+function compoundName({ model: { details } }, i, apart = false) {
+  const name = details ? listed(details, "compound", i) : "";
+  if (!UNNAMED.test(name)) return name;
+  const several = apart && details.lists.compound.filter((other) => UNNAMED.test(other)).length > 1;
+  return several ? `${t("zone.unnamed")} (${name})` : t("zone.unnamed");
+}
+
 function buildingButton(place, i, ...more) {
-  const compound = place.model.details ? listed(place.model.details, "compound", i) : "";
+  const compound = compoundName(place, i, place.order === "zone");
   return h("button", { type: "button", class: "item", on: { click: () => place.choose(i, true) } }, h("span", { class: "item-name" }, named(shortName(place, i)), compound ? named(compound, { class: "item-note" }) : null), ...more);
 }
 

@@ -223,7 +223,7 @@ function preparePrint(place) {
     return h("td", { class: isGap(verdict) ? "over" : null }, verdict === UNMAPPED ? "?" : minutesText(minutes, s.limit, verdict));
   };
   const compoundOf = (i) => {
-    const compound = listed(model.details, "compound", i);
+    const compound = compoundName(place, i);
     return compound && !shortName(place, i).includes(compound) ? [" · ", named(compound)] : null;
   };
   const body = rows.map((i) => h("tr", {}, h("th", { scope: "row" }, named(shortName(place, i)), compoundOf(i)), model.services.map((s) => cells(s, i))));
