@@ -230,6 +230,17 @@ def test_what_is_mapped_is_said_in_words(visits: browser.Visits, run: Path, tmp_
         assert f"{unnamed} (way/76275131)" in tab.locator("#list").inner_text()
 
 
+@pytest.mark.parametrize(("lang", "words"), [("zh", "台阶、电梯和等候"), ("en", "Stairs, lifts and waits")])
+def test_the_pace_says_what_it_stretches(visits: browser.Visits, run: Path, lang: str, words: str) -> None:
+    tab = visits.open(run / "map.html", f"#17/30.2093/114.9/gaps/-/{lang}")
+    tab.locator("#sliders summary").click()
+    note = tab.locator(f"#{tab.locator('#slide-speed').get_attribute('aria-describedby')}")
+    assert note.is_visible()
+    assert words in note.inner_text()
+    slider, said = tab.locator("#slide-speed").bounding_box(), note.bounding_box()
+    assert 0 <= said["y"] - slider["y"] - slider["height"] < 20
+
+
 def test_two_runs_are_compared(visits: browser.Visits, run: Path, table: gpd.GeoDataFrame, tmp_path: Path) -> None:
     before = Path(shutil.copytree(run, tmp_path / "before"))
     other = gpd.read_parquet(before / "buildings.parquet")

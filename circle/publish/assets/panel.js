@@ -208,7 +208,7 @@ function sliders(place) {
       "div",
       { class: "slider" },
       h("label", { for: id }, text),
-      h("input", { type: "range", id, min: least, max: most, step, value, "aria-valuetext": t(unit, { n: plain(value) }), on: { change: (event) => change(Number(event.target.value)) } }),
+      h("input", { type: "range", id, min: least, max: most, step, value, "aria-valuetext": t(unit, { n: plain(value) }), "aria-describedby": id === "slide-speed" ? "speed-note" : null, on: { change: (event) => change(Number(event.target.value)) } }),
       h("output", { for: id }, t(unit, { n: plain(value) })),
     );
   const limitOf = (service) => edits.limits[service.index] || service.plain?.limit || service.limit;
@@ -227,6 +227,7 @@ function sliders(place) {
     h("summary", {}, t("theme.sliders")),
     h("p", { class: "note" }, t("theme.sliders_note")),
     slide("slide-speed", t("theme.speed"), edits.speed || base, 30, 110, 1, "theme.per_minute", (value) => setEdits(place, { ...edits, speed: Math.abs(value - base) < 0.5 ? 0 : value })),
+    h("p", { class: "note", id: "speed-note" }, t("theme.speed_note")),
     place.model.services.map((service) => slide(`slide-${service.index}`, label(service.label), limitOf(service), 0.5, Math.max(15, 2 * standard(service)), 0.5, "theme.limit", (value) => setLimit(service, value))),
     edits.speed || Object.keys(edits.limits).length ? h("button", { type: "button", class: "quiet", on: { click: () => setEdits(place, { ...edits, speed: 0, limits: {} }) } }, t("theme.as_standard")) : null,
   );
