@@ -313,6 +313,25 @@ def test_a_scenario_is_offered_where_there_is_one(visits: browser.Visits, kuangs
         assert tab.locator("#plan [data-key=export]").count() == buttons == bool(tab.evaluate("circle.scenario()"))
 
 
+def test_the_edit_that_no_link_keeps_is_told_once(visits: browser.Visits, kuangshan: Path) -> None:
+    tab = visits.open(kuangshan / "map.html")
+    warned = "() => [...document.querySelectorAll('.toast')].filter(toast => toast.textContent.includes('60 项')).length"
+    stations = ";".join(f"s30.{2090 + k},114.8995,1," for k in range(59))
+    tab.evaluate("text => circle.edit(text)", f"{stations};v60")
+    tab.evaluate(FRAME)
+    assert tab.evaluate(warned) == 0
+    tab.evaluate("() => circle.addStation(30.2099, 114.8999, ['shop'])")
+    tab.evaluate(FRAME)
+    assert tab.evaluate(warned) == 1
+    assert "60 项" in tab.locator("#status").inner_text()
+    tab.evaluate("() => circle.addStation(30.2097, 114.8999, ['shop'])")
+    tab.evaluate(FRAME)
+    assert tab.evaluate(warned) == 1
+    # what is said is so: 61 stations and a pace, of which 60 come back
+    again = visits.open(kuangshan / "map.html", tab.evaluate("location.hash"))
+    assert again.locator("#plan .edit").count() == 60
+
+
 def test_a_street_finds_the_buildings_along_it(visits: browser.Visits, kuangshan: Path) -> None:
     tab = visits.open(kuangshan / "map.html")
     links = pd.read_parquet(kuangshan / "links.parquet").query("kind == 'building'")

@@ -2,7 +2,9 @@
 
 // Everything is rounded as it is written down, so that a link or a file brings back the very same spot.
 const rounded = (latlng) => L.latLng(Number(latlng.lat.toFixed(6)), Number(latlng.lng.toFixed(6)));
+// as many as an address brings back
 const MOST_EDITS = 60;
+const countEdits = ({ stations, gates, passages, speed, limits }) => stations.length + gates.length + passages.length + (speed ? 1 : 0) + Object.keys(limits).length;
 
 function spotAt(place, latlng, tie = tieSpot) {
   const at = rounded(latlng);

@@ -13,10 +13,13 @@ const gapsFor = (place, service) => sharesNow(place)[service.key].buildings.gap;
 // Makes the edits what they are told to be, and everything that follows from them.
 function setEdits(place, edits, { keep = true } = {}) {
   if (keep) place.plan.history.push(place.edits);
+  const overflows = countEdits(edits) > MOST_EDITS && countEdits(place.edits) <= MOST_EDITS;
   place.edits = edits;
   applyEdits(place);
   drawPlan(place);
-  place.refresh(keep);
+  // the warning is not talked over by the result
+  place.refresh(keep && !overflows);
+  if (overflows) tell(t("plan.too_many", { n: MOST_EDITS }));
 }
 
 function addStation(place, latlng, services = place.plan.offered, name = "") {
