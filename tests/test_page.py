@@ -15,6 +15,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from test_pack import open_block, unfold, unplanes, unvarints
 
 from circle.errors import OutputError, SchemaError, SourceError
@@ -188,6 +189,26 @@ def test_a_run_without_zones_or_facilities_has_a_page(copy: Path) -> None:
     change_table(copy, lambda table: table.iloc[:0], "facilities.parquet")
     change_table(copy, lambda table: table.assign(**{f"facility_{s}": "" for s in SERVICES}))
     assert block(page.html(copy), "facilities")[0]["n"] == 0
+
+
+def test_outlines_of_facilities_go_along_to_measure_to_and_points_have_none(copy: Path) -> None:
+    def reshaped(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        points = shapely.get_coordinates(table.geometry.to_numpy())
+        shapes = table.geometry.to_numpy().copy()
+        shapes[0] = shapely.box(*points[0], *(points[0] + 0.0001))
+        shapes[1] = shapely.LineString([points[1], points[1] + 0.0001, points[1] + 0.0002])
+        return table.set_geometry(shapes)
+
+    saved = gpd.read_parquet(copy / "facilities.parquet")
+    change_table(copy, reshaped, "facilities.parquet")
+    rows = blocks.load(copy).facilities.column("facility").to_pylist()
+    _, sections = block(page.html(copy), "facilities")
+    rings = unvarints(sections["area_rings"])
+    named = [name for name, ring in zip(rows, rings, strict=True) if ring]
+    assert set(named) == {*saved["facility"].iloc[:2], *saved["facility"][saved.geometry.geom_type != "Point"]}
+    # a box has four corners; a line of three points goes there and back, its far end twice
+    corners = dict(zip(named, unvarints(sections["area_points"]), strict=True))
+    assert [corners[name] for name in saved["facility"].iloc[:2]] == [4, 5]
 
 
 # --- nothing from data outside the blocks

@@ -17,6 +17,7 @@ from town import Town
 
 import circle
 from circle import scenario, sources
+from circle.projection import Plane
 from circle.publish import page as circle_page
 from circle.standards import DEFAULT, load
 
@@ -360,3 +361,35 @@ def test_on_paper_what_is_beyond_the_limit_is_lined(visits: browser.Visits, kuan
     red, line = tab.evaluate(pixels, ".sheet-buildings canvas")
     assert red > 200
     assert line < red / 20
+
+
+def test_the_straight_line_is_the_programs_and_no_walk_is_shorter(visits: browser.Visits, kuangshan: Path) -> None:
+    """Outline to outline, as `circle explain` measures: many facilities of Kuangshan are areas, some as large as a market hall."""
+    run = circle.open(kuangshan)
+    tab = visits.open(kuangshan / "map.html")
+    ids = tab.evaluate("() => circle.ids()")
+    areas = set(run.facilities["facility"][run.facilities.geometry.geom_type != "Point"].astype(str))
+    # corners are whole units of 40,075 km · cos 30.2° / 2**28 = 0.13 m; each of the two ends may be rounded by half of that both ways
+    unit = 40_075_017 * np.cos(np.radians(30.2)) / 2**28
+    told = {"point": 0, "area": 0, "doors": 0}
+    for service in SERVICES:
+        for building, walk in zip(ids, tab.evaluate("key => circle.walks(key)", service), strict=True):
+            true = run.explain(building, service)
+            if walk is None:
+                assert true.route is None
+                continue
+            metres, line = walk
+            assert line <= metres + unit, (building, service)
+            home, goal = true.shapes
+            plane = Plane(home.centroid.x, home.centroid.y)
+            apart = float(shapely.distance(*plane.project(np.asarray([home, goal], dtype=object))))
+            assert line == pytest.approx(apart, abs=unit * np.sqrt(2)), (building, service)
+            assert (line < unit) == (apart == 0)
+            # of one that is far by its doors though its outline is near the program tells the line from its doors, which the page has not
+            if true.reason == "far" and true.beside_m > apart + unit:
+                told["doors"] += 1
+                continue
+            assert line == pytest.approx(true.beside_m, abs=unit * np.sqrt(2)), (building, service)
+            told["area" if true.facility in areas else "point"] += 1
+    assert min(told["point"], told["area"]) > 50
+    assert told["doors"] < 20

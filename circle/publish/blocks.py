@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from circle.errors import OutputError, SchemaError
 from circle.publish import pack, reading
-from circle.publish.shapes import Shapes
+from circle.publish.shapes import AREA, AREAS, LINE, POINT, Shapes
 
 VERDICTS = ("met", "gap", "unreachable", "unmapped")
 RESIDENTIAL_BY = ("use", "area", "assumed", "ledger")
@@ -235,11 +235,11 @@ def _barrier_names(folder: Path) -> dict[str, str]:
 
 
 def facilities(saved: Saved) -> str:
-    """Pack facilities in the order of the file: service, point, id, name."""
+    """Pack facilities in the order of the file: service, point, outline of what is no point, id, name."""
     table = saved.facilities
     offered, services = reading.codes(table["service"])
-    places = reading.geometries(table)
-    places = np.where(shapely.get_type_id(places) == 0, places, shapely.point_on_surface(places))
+    shapes = reading.geometries(table)
+    places = np.where(shapely.get_type_id(shapes) == POINT, shapes, shapely.point_on_surface(shapes))
     coordinates = shapely.get_coordinates(places) if len(places) else np.zeros((0, 2))
     if len(coordinates) != len(table):
         raise SchemaError("facilities.parquet: column 'geometry' is empty for a facility; every facility needs a place.")
@@ -247,5 +247,16 @@ def facilities(saved: Saved) -> str:
     number = {s: k for k, s in enumerate(saved.services)}
     service = np.array([*(number.get(s, 255) for s in services), 255], dtype=np.int64)[offered]
     sections = {"service": service.astype(np.uint8).tobytes(), "x": pack.deltas(x - saved.origin[0]), "y": pack.deltas(y - saved.origin[1])}
+    sections |= {f"area_{name}": data for name, data in pack.areas(_outlined(shapes), saved.origin).items()}
     sections |= _ids(reading.strings(table["facility"])) | _sparse(reading.strings(table["name"]))
     return pack.block({"n": len(table)}, sections, saved.level)
+
+
+def _outlined(places: NDArray[Any]) -> Shapes:
+    """Outlines to measure a straight line to: areas as they are; a line as an area without width, there and back; of the rest none."""
+    kind = shapely.get_type_id(places)
+    places = np.where((kind == AREA) | (kind == AREAS) | (kind == LINE), places, None)
+    for row in np.flatnonzero(kind == LINE):
+        there = shapely.get_coordinates(places[row])
+        places[row] = shapely.Polygon(np.concatenate([there, there[::-1]]))
+    return Shapes.of(places)

@@ -30,7 +30,7 @@ from circle.publish.made import Made
 HERE = Path(__file__).parent
 ASSETS = HERE / "assets"
 SCRIPTS = (
-    *("decode", "model", "shares", "graph", "ties", "whatif", "route", "symbols", "paint", "layers", "basemap", "dom"),
+    *("decode", "model", "shares", "graph", "ties", "whatif", "route", "straight", "symbols", "paint", "layers", "basemap", "dom"),
     *("panel", "list", "card", "print", "edits", "plan", "main"),
 )
 

@@ -70,7 +70,6 @@ function wayOf(place, service, i) {
 
 function legsOf(place, service, i) {
   const legs = routeOf(place, service, i);
-  const metres = legs.reduce((sum, leg) => sum + leg.metres, 0);
   const text = (leg) => {
     if (leg.kind !== "way") return t(`card.leg_${leg.kind}`);
     const kind = words.way[leg.way] ? t(`way.${leg.way}`) : t("way.street");
@@ -81,7 +80,7 @@ function legsOf(place, service, i) {
     "div",
     { "data-legs": "" },
     h("ol", {}, legs.filter((leg) => leg.metres >= 0.5 || leg.time * place.graph.per >= 0.5).map((leg) => h("li", {}, text(leg), h("span", { class: "leg-note" }, ` ${t("plan.metres", { n: whole(leg.metres) })} · ${seconds(leg)}`)))),
-    h("p", {}, t("card.straight_line", { metres: whole(metres), line: whole(straightMetres(place, i, service.facility[i])) })),
+    h("p", {}, t("card.straight_line", { metres: whole(metresOf(legs)), line: whole(straightMetres(place, i, service.facility[i])) })),
   );
 }
 

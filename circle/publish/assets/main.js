@@ -366,6 +366,8 @@ window.circle = {
   clear: () => clearEdits(place),
   ties: (lat, lng) => spotAt(place, L.latLng(lat, lng)).ties.map(({ metres, doubt }) => [metres, doubt]),
   gates: () => Array.from(place.graph.gates.id),
+  // metres on foot and in a straight line, from every building that has a walk
+  walks: (key) => Array.from(serviceNamed(key).facility, (goal, i) => (goal < 0 ? null : [metresOf(routeOf(place, serviceNamed(key), i)), straightMetres(place, i, goal)])),
   ground: (key) => {
     const service = serviceNamed(key);
     return Array.from(baseOf(place, service).time, (time) => hundredthsOf(place.graph, time, service.limit));

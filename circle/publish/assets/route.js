@@ -102,6 +102,8 @@ function classOf(graph, e) {
   return "";
 }
 
+const metresOf = (legs) => legs.reduce((sum, leg) => sum + leg.metres, 0);
+
 function arrive(place, legs, tie, service, goal) {
   const { graph } = place;
   const end = goalSpot(place, goal);
@@ -131,11 +133,4 @@ function nearestCorner(place, i, [px, py]) {
     }
   }
   return out;
-}
-
-// Metres in a straight line from a building's outline to a goal.
-function straightMetres(place, i, goal) {
-  const end = goalSpot(place, goal);
-  const [x, y] = nearestCorner(place, i, end);
-  return Math.hypot(x - end[0], y - end[1]) / place.unitsPerMetre;
 }
