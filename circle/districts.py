@@ -232,4 +232,6 @@ def _summary(
         "facilities": {limit.service: int(offered.get(limit.service, 0)) for limit in standard.services},
     }
     shares = {"shares": gaps.shares(table, standard), **gaps.counts(table, standard)}
-    return {**whole, "counts": {**whole["counts"], **counts}, **shares, "extent": list(box), "findings": {}}
+    # where its buildings end the data do not
+    extents = {"extent": list(box), "data_extent": whole["extent"]}
+    return {**whole, "counts": {**whole["counts"], **counts}, **shares, **extents, "findings": {}}

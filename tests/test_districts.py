@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from test_pack import open_block
 
 import circle
 from circle import districts
@@ -74,6 +76,21 @@ def test_files_are_numbered_and_a_second_run_takes_their_place(run: Path, tmp_pa
     assert {file.name: file.read_bytes() for file in (tmp_path / "run" / "map").iterdir()} == before
     circle.open(tmp_path / "run").save(tmp_path / "run")  # a run of one page leaves no page of a district behind
     assert not (tmp_path / "run" / "map").exists()
+
+
+def test_a_district_knows_where_the_data_of_the_whole_place_end(run: Path, tmp_path: Path) -> None:
+    def corners(file: Path) -> list[list[int]]:
+        text = file.read_text(encoding="utf-8")
+        found = {name: re.search(rf'id="block-{name}">([^<]*)<', text) for name in ("graph", "buildings")}
+        rim, origin = (open_block(found[name][1])[0][key] for name, key in (("graph", "rim"), ("buildings", "origin")))
+        return [[x + origin[0], y + origin[1]] for x, y in rim]
+
+    page.build(run, tmp_path / "whole.html")
+    rims = [corners(file) for file in [tmp_path / "whole.html", *(run / "map").iterdir()]]
+    assert rims[1:] == [rims[0]] * (len(rims) - 1)
+    west, _, east, _ = json.loads((run / "summary.json").read_text(encoding="utf-8"))["extent"]
+    x = [(degrees + 180) / 360 * 2**28 for degrees in (west, east)]
+    assert sorted({corner[0] for corner in rims[0]}) == pytest.approx(x, abs=0.51)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -393,3 +394,44 @@ def test_the_straight_line_is_the_programs_and_no_walk_is_shorter(visits: browse
             told["area" if true.facility in areas else "point"] += 1
     assert min(told["point"], told["area"]) > 50
     assert told["doors"] < 20
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_the_first_station_of_a_service_is_judged_as_the_program_does(visits: browser.Visits, tmp_path: Path, header: bool) -> None:
+    """The data hold no clinic. 360 m are five minutes; the data end at x = ±1000, y = ±900, or where streets and houses do.
+
+    Of the houses along the street the one at 300 is served, 500 walks 200 m too far, 900 is nearer than 360 m to the edge; 350 behind the
+    other street is near, but walks round; one stands on an island, one has no path at all.
+    """
+    town = Town(box=(-1000, -900, 1000, 900))
+    town.street((-900, 0), (0, 0), (900, 0))
+    town.street((-900, 0), (-900, 120), (350, 120))
+    town.street((-100, -120), (-60, -120))
+    if not header:  # a triangle: between its long side and the house at −400 lie 500 m, between its corner and the one at 900 none
+        town.street((0, 0), (0, 900), access="private")
+    homes = {x: town.house(x, 6) for x in (-880, -500, -400, 0, 300, 500, 620, 900)}
+    homes |= {"behind": town.house(350, 126), "island": town.house(-80, -126), "nowhere": town.house(-500, -520)}
+    town.offer("shop", 10, -6)
+    source = town.write(tmp_path / "town.osm")
+    if not header:
+        source.write_text(re.sub("<bounds[^>]*>", "", source.read_text(encoding="utf-8")), encoding="utf-8")
+    run = published(source, tmp_path)
+    opened = circle.open(run)
+    assert set(opened.buildings["reason_clinic"]) == {"no_facility"}
+    tab = visits.open(run / "map.html")
+    start = shown(tab, "clinic")
+    assert set(start["verdict"]) == {"unmapped"}
+    (lon,), (lat,) = (np.round(each, 6) for each in town.degrees(np.asarray([100.0]), np.asarray([-5.0])))
+    tab.evaluate("([lat, lon]) => circle.addStation(lat, lon, ['clinic'])", [lat, lon])
+    (tmp_path / "plan.toml").write_text(tab.evaluate("circle.scenario()"), encoding="utf-8")
+    true = opened.with_scenario(tmp_path / "plan.toml").buildings.set_index("building")
+    seen = shown(tab, "clinic")
+    agree(seen, true, "clinic")
+    said = pd.Series(tab.evaluate("key => circle.reasons(key)", "clinic"), index=seen.index)
+    assert said.to_dict() == true["reason_clinic"].astype(str).loc[seen.index].to_dict()
+    wanted: dict[Any, str] = {300: "", 900: "data_edge"}
+    if header:
+        wanted |= {500: "far", -500: "far", "behind": "detour", "nowhere": "unlinked"}
+    assert {home: said[homes[home]] for home in wanted} == wanted
+    tab.evaluate("() => circle.undo()")
+    assert shown(tab, "clinic").equals(start)

@@ -255,7 +255,8 @@ def facilities(saved: Saved) -> str:
 def _outlined(places: NDArray[Any]) -> Shapes:
     """Outlines to measure a straight line to: areas as they are; a line as an area without width, there and back; of the rest none."""
     kind = shapely.get_type_id(places)
-    places = np.where((kind == AREA) | (kind == AREAS) | (kind == LINE), places, None)
+    places = places.copy()
+    places[(kind != AREA) & (kind != AREAS) & (kind != LINE)] = None
     for row in np.flatnonzero(kind == LINE):
         there = shapely.get_coordinates(places[row])
         places[row] = shapely.Polygon(np.concatenate([there, there[::-1]]))

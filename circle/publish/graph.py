@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import shapely
 from numpy.typing import NDArray
 
 from circle.publish import blocks, pack, reading
@@ -159,8 +160,24 @@ def graph(saved: blocks.Saved) -> str:
         "reach": [rule["reach_m"], rule["connected_reach_m"], rule["far_reach_m"], rule["raised_reach_m"]],
         "sight": [sight["touch_m"], sight["widen_m"], sight["beyond_m"], HAIR_M],
         "aside": [aside["more_m"], aside["least"], aside["times"], aside["most"]],
+        "rim": _rim(saved),
     }
     return pack.block(header, sections, saved.level)
+
+
+def _rim(saved: blocks.Saved) -> list[list[int]]:
+    """Corners of where the data end, one after the other: the header's box, or without one the hull around all streets and buildings.
+
+    A district knows the box of the whole place, but of its streets only its own: by their hull it rather calls too many too near the edge.
+    """
+    if saved.summary.get("extent_from") == "data":
+        lon, lat = (np.concatenate([getattr(saved.walked, name), getattr(saved.outlines, name)]) for name in ("lon", "lat"))
+        corners = shapely.get_coordinates(shapely.convex_hull(shapely.linestrings(np.column_stack([lon, lat]))))
+    else:
+        west, south, east, north = saved.summary.get("data_extent") or saved.summary.get("extent") or (-180.0, -85.0, 180.0, 85.0)
+        corners = np.asarray([(west, north), (east, north), (east, south), (west, south)])
+    x, y = pack.mercator(corners[:, 0], corners[:, 1])
+    return [[int(east), int(down)] for east, down in zip(x - saved.origin[0], y - saved.origin[1], strict=True)]
 
 
 def _lines(shapes: Shapes, u: Ints, v: Ints, nodes: int, origin: tuple[int, int]) -> tuple[dict[str, bytes], Ints, list[list[float]]]:

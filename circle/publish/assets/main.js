@@ -358,6 +358,7 @@ window.circle = {
   ids: () => Array.from({ length: place.model.n }, (_, i) => idOf(place.model.details, i)),
   minutes: (key) => Array.from(serviceNamed(key).minutes),
   verdicts: (key) => Array.from(serviceNamed(key).state, (state) => VERDICT_KEYS[state & 3]),
+  reasons: (key) => Array.from(serviceNamed(key).state, (_, i) => reasonOf(serviceNamed(key), i)),
   fragile: (key) => Array.from(serviceNamed(key).state, (state) => Boolean(state & 4)),
   edit: (text) => setEdits(place, readEdits(place, text)),
   undo: () => undoEdit(place),

@@ -101,6 +101,7 @@ function judgeAnew(service, factor, limit) {
 function measureAgain(place, service, stations, walks) {
   const { graph, model } = place;
   const ground = baseOf(place, service);
+  const first = stations.length > 0 && isUnserved(service);
   let field, rows;
   if (walks) {
     changeNetwork(graph, place.edits);
@@ -117,15 +118,18 @@ function measureAgain(place, service, stations, walks) {
     tieSpots(graph, field);
     rows = Array.from({ length: model.n }, (_, i) => i);
   } else {
-    rows = rowsNear(graph, touched, goals);
+    rows = first ? Array.from({ length: model.n }, (_, i) => i) : rowsNear(graph, touched, goals);
   }
   service.field = field;
   for (const i of rows) {
     const walk = bestWalk(graph, field, i);
-    if (walk.time !== ground.time[i] && known(place, service, i, ground.time[i], walk.time)) write(place, service, i, walk);
+    if (first || (walk.time !== ground.time[i] && known(place, service, i, ground.time[i], walk.time))) write(place, service, i, walk, goals);
   }
   if (walks) restoreNetwork(graph);
 }
+
+// Whether the data hold no facility of a service: then nobody is judged until a station offers it, and everybody as soon as one does.
+const isUnserved = (service) => service.reasons[(service.run.state[0] >> 3) - 1] === "no_facility";
 
 // The page of a district knows the paths around it and no more: a walk that it cannot find itself it only ever shortens.
 function known(place, service, i, ground, time) {
@@ -170,21 +174,12 @@ function rowsNear(graph, touched, goals) {
   return rows;
 }
 
-// Minutes, verdict and nearest of a building whose walk is another than the run's.
-function write(place, service, i, walk) {
+// Minutes, verdict and nearest of a building whose walk is another than the run's. `stations`: goals that are new.
+function write(place, service, i, walk, stations) {
   const { graph } = place;
   const { run, limit } = service;
   const late = isLate(graph, walk.time, limit);
-  const before = run.state[i] & 3;
-  let reason = run.state[i] >> 3;
-  let verdict = MET;
-  if (!late) reason = 0;
-  else if (before === UNMAPPED) verdict = UNMAPPED;
-  else if (walk.time >= FAR) verdict = UNREACHABLE;
-  else {
-    verdict = GAP;
-    if (before !== GAP) reason = reasonCode(service, "detour");
-  }
+  const [verdict, reason] = late ? judgeLate(place, service, i, walk, stations) : [MET, 0];
   const speed = service.speedChange || 0.1;
   const quick = !isLate(graph, walk.time / (1 + speed), limit), slow = isLate(graph, walk.time / (1 - speed), limit);
   const other = !late && walk.second < FAR && isLate(graph, walk.second, limit);
@@ -194,6 +189,24 @@ function write(place, service, i, walk) {
   service.state[i] = verdict | (fragile << 2) | (reason << 3);
   service.facility[i] = walk.goal;
   run.changed.push(i);
+}
+
+// Verdict and reason of a walk that is too long, as the program finds them (gaps.py). Whom the run found late it has asked already whether
+// the limit reaches beyond the edge of the data.
+function judgeLate(place, service, i, walk, stations) {
+  const { graph } = place;
+  const was = service.run.state[i], before = was & 3, said = service.reasons[(was >> 3) - 1];
+  const reach = service.limit * 60 * graph.speed;
+  const asked = before === GAP || before === UNREACHABLE;
+  if (said === "data_edge" || (!asked && metresToRim(place, i) < reach)) return [UNMAPPED, reasonCode(service, "data_edge")];
+  if (walk.time >= FAR) {
+    const tied = graph.ownLinks[i] < graph.ownLinks[i + 1];
+    return [UNREACHABLE, before === UNREACHABLE ? was >> 3 : reasonCode(service, tied ? "island" : "unlinked")];
+  }
+  // to what there was before, a straight line is near where the walk was short; how near new stations are is measured
+  const unsure = said === "far" || said === "no_facility";
+  if (unsure && !stations.some(({ goal }) => straightMetres(place, i, goal) <= reach)) return [GAP, reasonCode(service, "far")];
+  return [GAP, before === GAP && !unsure ? was >> 3 : reasonCode(service, "detour")];
 }
 
 function reasonCode(service, reason) {
