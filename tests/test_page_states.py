@@ -17,6 +17,7 @@ import pytest
 
 import circle
 from circle.publish import page as circle_page
+from circle.scenario import Closing, Passage, Scenario, Station
 
 axe_api = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here: the page is not tried in a browser")
 pytestmark = browser.needed
@@ -348,3 +349,74 @@ def test_a_run_without_a_network_has_no_plan(visits: browser.Visits, tmp_path: P
     folder = fake_run.write(tmp_path / "run", 60)
     tab = visits.open(circle_page.build(folder))
     assert tab.locator("#plan").is_hidden()
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory, run: Path) -> Path:
+    """The run after a scenario of every kind, with a name that is long and a station whose name would be markup."""
+    folder = tmp_path_factory.mktemp("planned")
+    gates = pd.read_parquet(run / "gates.parquet").set_index("gate")["passage"]
+    shop = pd.read_parquet(run / "facilities.parquet", columns=["facility", "service"]).query("service == 'shop'")["facility"].iloc[0]
+    plan = Scenario(
+        "紫薇花园驿站与东门方案（第二稿，待讨论）",
+        stations=(Station("station/1", "驿站<b>东</b>", 114.8995, 30.2098, ("shop", "clinic")),),
+        closings=(Closing(str(shop)),),
+        closed=(str(gates.index[gates == "residents"][0]),),
+        passages=(Passage("passage/1", "东门", (114.9009, 30.2092), (114.9024, 30.2092)),),
+    )
+    circle.open(run).with_scenario(plan).save(folder / "run")
+    return folder / "run"
+
+
+MEASURES = "#method-details dd:nth-of-type(1) li"
+
+
+def test_the_map_of_a_scenario_says_so(visits: browser.Visits, run: Path, planned: Path, tmp_path: Path) -> None:
+    tab = visits.open(planned / "map.html")
+    assert tab.locator("#scenario").inner_text() == "情景：紫薇花园驿站与东门方案（第二稿…"
+    tab.locator("#method summary").first.click()
+    measures = tab.locator(MEASURES).all_inner_texts()
+    assert [text.split(" ")[0] for text in measures] == ["新设驿站", "设施停办", "关门", "新开通道"]
+    assert measures[0] == "新设驿站 驿站<b>东</b>：便利店、社区卫生服务站"
+    assert "紫薇花园驿站与东门方案（第二稿，待讨论）" in tab.locator("#method").inner_text()
+    tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    paper = tab.evaluate("document.querySelector('.print-head').textContent")
+    assert all(words in paper for words in ("情景：紫薇花园", "不是现状", "驿站<b>东</b>", "东门"))
+    with tab.expect_download() as waited:  # the picture is painted: what is written into it is caught on its way
+        tab.evaluate("""() => {
+            const write = CanvasRenderingContext2D.prototype.fillText;
+            window.written = [];
+            CanvasRenderingContext2D.prototype.fillText = function (text, ...more) { written.push(text); write.call(this, text, ...more); };
+            document.getElementById("picture").click();
+        }""")
+    waited.value.save_as(tmp_path / "picture.png")
+    assert all(words in "".join(tab.evaluate("written")) for words in ("情景：紫薇花园", "不是现状"))
+    assert axe_api.Axe().run(tab).response["violations"] == []
+    tab.click("#language")
+    assert tab.locator("#scenario").inner_text().startswith("scenario: 紫薇花园")
+    plain = visits.open(run / "map.html")
+    assert plain.locator("#scenario").is_hidden()
+    assert "情景" not in plain.title()
+    assert "情景" not in plain.locator("#method").text_content()
+
+
+PURPLE = """() => [...document.querySelectorAll('.sheet-buildings canvas')].reduce((count, canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    for (let k = 0; k < data.length; k += 4) count += data[k] === 122 && data[k + 1] === 42 && data[k + 2] === 138;
+    return count; }, 0)"""
+
+
+def test_a_station_of_a_scenario_does_not_look_like_what_stands(visits: browser.Visits, run: Path, planned: Path) -> None:
+    address = "#18/30.2098/114.8995/clinic/-/zh"
+    assert visits.open(run / "map.html", address).evaluate(PURPLE) == 0
+    tab = visits.open(planned / "map.html", address)
+    assert tab.evaluate(PURPLE) > 100
+    box = tab.locator(".folium-map").bounding_box()
+    tab.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert "情景中新设" in tab.locator("#card").inner_text()
+    after = gpd.read_parquet(planned / "buildings.parquet").set_index("building")
+    served = after.index[after["facility_clinic"] == "station/1"][0]
+    near = visits.open(planned / "map.html", f"#18/30.2098/114.8995/clinic/{served.replace('/', '%2F')}/zh")
+    notes = near.locator("#card .services tr.notes").all_inner_texts()
+    assert "最近：驿站<b>东</b>（情景中新设）" in notes[-1]
+    assert "情景中新设" not in notes[1]  # the market stands

@@ -30,6 +30,7 @@ RESIDENTIAL_BY = ("use", "area", "assumed", "ledger")
 HOUSEHOLDS_BY = ("none", "estimate", "ledger", "flats", "raster", "withheld")
 WITHHELD_AS = 2.5  # households that a building counts for whose number, below five, is not published
 KINDS = ("way", "relation", "node", "own")
+PLANNED = "scenario"  # where a facility comes from that does not stand yet
 OSM_ID = r"^(?P<kind>way|relation|node)/(?P<number>[1-9][0-9]{0,14})$"
 
 # gzip -9 buys 1.5 % over -4 and costs many times its time: small pages get it, large ones do not
@@ -111,7 +112,7 @@ def load(folder: Path) -> Saved:
     per_service = [f"{column}_{s}" for s in services for column in ("minutes", "facility", "verdict", "reason", "fragile", "leg_m")]
     fixed = ["building", "name", "use", "levels", "residential", "residential_by", "households", "households_by", "compound", "geometry"]
     buildings = reading.read_table(folder, "buildings.parquet", [*fixed, *per_service], ("zone_", "barrier_"))
-    facilities = reading.read_table(folder, "facilities.parquet", ["facility", "service", "name", "geometry"], "visitors")
+    facilities = reading.read_table(folder, "facilities.parquet", ["facility", "service", "name", "geometry"], ("visitors", "source"))
     return Saved(folder, run, summary, services, buildings, _together(facilities))
 
 
@@ -247,9 +248,17 @@ def facilities(saved: Saved) -> str:
     number = {s: k for k, s in enumerate(saved.services)}
     service = np.array([*(number.get(s, 255) for s in services), 255], dtype=np.int64)[offered]
     sections = {"service": service.astype(np.uint8).tobytes(), "x": pack.deltas(x - saved.origin[0]), "y": pack.deltas(y - saved.origin[1])}
+    sections["planned"] = pack.deltas(_planned(table))
     sections |= {f"area_{name}": data for name, data in pack.areas(_outlined(shapes), saved.origin).items()}
     sections |= _ids(reading.strings(table["facility"])) | _sparse(reading.strings(table["name"]))
     return pack.block({"n": len(table)}, sections, saved.level)
+
+
+def _planned(table: pa.Table) -> NDArray[np.intp]:
+    """Rows of facilities that only a scenario offers."""
+    if "source" not in table.column_names:
+        return np.zeros(0, dtype=np.intp)
+    return np.flatnonzero(np.asarray(pc.equal(reading.strings(table["source"]), PLANNED)))
 
 
 def _outlined(places: NDArray[Any]) -> Shapes:

@@ -92,8 +92,18 @@ def shown(saved: blocks.Saved, other: blocks.Saved | None, under: Basemap | None
         "extent": summary.get("extent"),
         "district": run.get("district"),
         "basemap": None if under is None else under.as_dict(),
+        "scenario": _measures(run.get("scenario")),
         "before": None if other is None else {"name": _named(other), "shares": other.summary.get("shares", {}).get("all", {})},
     }
+
+
+def _measures(scenario: Any) -> dict[str, Any] | None:
+    """What a scenario changed, of what the run's record holds of it; None where the run is of things as they are."""
+    if not isinstance(scenario, dict):
+        return None
+    kept = {"stations": ("name", "services"), "moves": ("facility",), "closings": ("facility", "services"), "passages": ("name",)}
+    measures = {kind: [{key: one.get(key) for key in keys} for one in scenario.get(kind) or ()] for kind, keys in kept.items()}
+    return {"name": scenario.get("name") or "", **measures, **{kind: scenario.get(kind) or [] for kind in ("opened", "closed")}}
 
 
 def _named(other: blocks.Saved) -> str:

@@ -16,10 +16,11 @@ function renderHead() {
   const { meta } = atlas;
   const title = label(meta.standard.title) || meta.standard.name;
   const name = placeName(atlas);
-  document.title = [title, name].filter(Boolean).join(" · ");
+  document.title = [title, name, scenarioTitle(meta)].filter(Boolean).join(" · ");
   fill("title", title);
   fill("subtitle", name ? [named(name), " · "] : [], dataDate(meta));
   document.getElementById("synthetic").hidden = !meta.synthetic;
+  renderScenario(meta);
   const button = fill("language", t("page.language"));
   button.setAttribute("aria-label", t("page.language_label"));
   button.lang = language === "zh" ? "en" : "zh-CN";

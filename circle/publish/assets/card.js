@@ -44,7 +44,7 @@ function serviceRow(place, service, i) {
   const notes = [];
   const barrier = reason === "barrier" && place.model.details?.lists[`barrier_${service.key}`] ? listed(place.model.details, `barrier_${service.key}`, i) : "";
   if (reason) notes.push(h("span", { class: "why" }, words.reason[reason] ? t(`reason.${reason}`) : reason, barrier ? ": " : "", barrier ? named(barrier) : ""));
-  if (k >= 0) notes.push(h("span", {}, parts("card.nearest", { name: named(goalName(place, k)) })));
+  if (k >= 0) notes.push(h("span", {}, parts(place.facilities.planned.has(k) ? "card.nearest_planned" : "card.nearest", { name: named(goalName(place, k)) })));
   const leg = k >= 0 && oneLeg(place, i) === null ? legOf(place, service, i) : null;
   if (leg !== null) notes.push(h("span", {}, t("card.leg", { n: whole(leg) })));
   if (service.other && service.other[i] !== NOT_THERE && service.otherMinutes[i] !== service.minutes[i]) notes.push(h("span", {}, t("card.before", { n: service.otherMinutes[i] === NO_PATH ? "–" : plain(service.otherMinutes[i] / 100) })));
@@ -157,6 +157,7 @@ function renderFacilityCard(place, card) {
   for (let i = 0; i < model.n; i++) if (service.facility[i] === k && isCounted(model, i)) served++;
   card.replaceChildren(
     h("div", { class: "card-head" }, h("h2", { id: "card-title", tabindex: -1 }, signElement(service, language), " ", nameOf(facilities, k) ? named(nameOf(facilities, k)) : parts("card.facility", { id: named(id) })), closeButton(place)),
+    ...(facilities.planned.has(k) ? [h("p", { class: "warn" }, t("card.planned"))] : []),
     h("p", {}, t("card.offers", { list: label(service.label) })),
     h("p", {}, t("card.serves", { n: whole(served), service: label(service.label) })),
     h("p", { class: "card-foot" }, link ? h("a", { href: link, target: "_blank", rel: "noopener noreferrer", title: t("card.osm") }, named(id)) : named(id)),

@@ -106,3 +106,19 @@ function placeName({ meta, zones }) {
   const input = meta.inputs[0]?.file || "";
   return meta.place || (communities.length === 1 ? communities[0].name : "") || input.replace(/(\.osm)?(\.(pbf|gz|bz2|osm))?$/i, "").replace(/[_]+/g, " ");
 }
+
+// A badge has one line; the whole name stands under method and limits.
+const BADGE = 16;
+
+function scenarioTitle({ scenario }) {
+  if (!scenario) return "";
+  const name = [...scenario.name];
+  return name.length ? t("page.scenario", { name: name.length > BADGE ? `${name.slice(0, BADGE - 1).join("")}…` : scenario.name }) : t("page.scenario_unnamed");
+}
+
+// What a scenario made is never to be taken for what stands.
+function renderScenario(meta) {
+  const badge = fill("scenario", named(scenarioTitle(meta)));
+  badge.hidden = !meta.scenario;
+  badge.title = meta.scenario ? t("page.scenario_long") : "";
+}

@@ -310,5 +310,5 @@ const listed = (details, column, i) => details.lists[column][details.columns[col
 
 function readFacilities({ header, sections }) {
   const n = header.n;
-  return { n, service: sections.service.slice(), x: deltas(sections.x, n), y: deltas(sections.y, n), outlines: readShapes(sections, "area_", n), ...readIds(sections, n), ...readNames(sections) };
+  return { n, service: sections.service.slice(), x: deltas(sections.x, n), y: deltas(sections.y, n), outlines: readShapes(sections, "area_", n), planned: new Set(deltas(sections.planned, countVarints(sections.planned))), ...readIds(sections, n), ...readNames(sections) };
 }

@@ -8,7 +8,7 @@ const LIGHT = {
   barrier: "#7d6a58", zone: "#5b6570", text: "#3c434b", halo: "rgba(255,255,255,.85)",
   edges: ["#1d4469", "#6d9fbd", "#a8884a", "#a95a17", "#5f1c06"],
   uncounted: "#d3d6d9", uncountedEdge: "#b9bec4", hatch: "#7b828a", hatchGround: "#ffffff", unreachable: "#17191c", unreachableMark: "#ffffff",
-  dots: "#111318", badge: "#26313d", badgeRim: "#ffffff", badgeSign: "#ffffff", zoneText: "#39424c",
+  dots: "#111318", badge: "#26313d", badgeRim: "#ffffff", badgeSign: "#ffffff", planned: "#7a2a8a", zoneText: "#39424c",
 };
 const DARK = {
   ...LIGHT,
@@ -16,7 +16,7 @@ const DARK = {
   barrier: "#a08a74", zone: "#8b95a0", text: "#c7ced6", halo: "rgba(20,23,27,.85)",
   edges: ["#5c93c6", "#cfe6f3", "#fff8e2", "#ffc48c", "#d8623a"],
   uncounted: "#343a41", uncountedEdge: "#454c55", hatch: "#9aa2ab", hatchGround: "#22272d", unreachable: "#000000", unreachableMark: "#ffffff",
-  dots: "#ffffff", badge: "#e9edf1", badgeRim: "#14171a", badgeSign: "#14171a", zoneText: "#dbe1e7",
+  dots: "#ffffff", badge: "#e9edf1", badgeRim: "#14171a", badgeSign: "#14171a", planned: "#e2a8ee", zoneText: "#dbe1e7",
 };
 
 // Ways: width in metres, least width in pixels, first zoom at which they are drawn, and their colour. A class may have a tail (`_…`) that says more.
@@ -287,22 +287,25 @@ function paintMarks(ctx, place, view, palette) {
   const dot = few ? (view.zoom >= 14 ? 3 : 1.8) : view.zoom >= 15 ? 2.2 : 0;
   const pad = 12 / view.scale;
   const east = view.x + view.width / view.scale + pad, south = view.y + view.height / view.scale + pad;
-  for (let k = 0; k < facilities.n; k++) {
+  const paintOne = (k) => {
     const x = facilities.x[k], y = facilities.y[k];
-    if (x < view.x - pad || y < view.y - pad || x > east || y > south || !shownFacility(place, k)) continue;
-    const px = (x - view.x) * view.scale, py = (y - view.y) * view.scale;
+    if (x < view.x - pad || y < view.y - pad || x > east || y > south || !shownFacility(place, k)) return;
+    const px = (x - view.x) * view.scale, py = (y - view.y) * view.scale, isPlanned = facilities.planned.has(k);
     if (size) {
-      paintBadge(ctx, place.model.services[facilities.service[k]], px, py, size, palette, place.lang);
+      paintBadge(ctx, place.model.services[facilities.service[k]], px, py, size, palette, place.lang, isPlanned);
     } else if (dot) {
       ctx.beginPath();
-      ctx.arc(px, py, dot, 0, 2 * Math.PI);
-      ctx.fillStyle = palette.badge;
+      ctx.arc(px, py, isPlanned ? dot + 1.5 : dot, 0, 2 * Math.PI);
+      ctx.fillStyle = isPlanned ? palette.planned : palette.badge;
       ctx.fill();
       ctx.strokeStyle = palette.badgeRim;
       ctx.lineWidth = 0.8;
       if (dot > 2) ctx.stroke();
     }
-  }
+  };
+  for (let k = 0; k < facilities.n; k++) if (!facilities.planned.has(k)) paintOne(k);
+  // what a scenario adds lies on top, or nobody would see it
+  facilities.planned.forEach(paintOne);
 }
 
 // Street and zone names, placed once per zoom for the whole place, so that neighbouring tiles agree. Longer streets come first.

@@ -4,11 +4,13 @@ function renderHead(place) {
   const { meta } = place;
   const name = placeName(place);
   const title = label(meta.standard.title) || meta.standard.name;
-  document.title = [title, name].filter(Boolean).join(" · ");
+  // paper and picture are headed by it, so that neither passes off a plan as what stands
+  document.title = [title, name, scenarioTitle(meta)].filter(Boolean).join(" · ");
   fill("title", title);
   fill("subtitle", name ? [named(name), " · "] : [], dataDate(meta), meta.district ? [" · ", h("a", { href: "../map.html" }, t("atlas.back"))] : []);
   document.getElementById("synthetic").hidden = !meta.synthetic;
   document.getElementById("synthetic").title = t("page.synthetic_long");
+  renderScenario(meta);
   const button = fill("language", t("page.language"));
   button.setAttribute("aria-label", t("page.language_label"));
   button.lang = language === "zh" ? "en" : "zh-CN";
@@ -250,6 +252,7 @@ function renderMethod(place) {
     { id: "method-details" },
     h("summary", {}, h("h2", {}, t("method.title"))),
     meta.synthetic ? h("p", { class: "warn" }, t("page.synthetic_long")) : null,
+    meta.scenario ? h("p", { class: "warn" }, t("page.scenario_long")) : null,
     h("p", {}, t("method.how")),
     h("p", {}, t("method.limits")),
     isShifted(place) ? h("p", { class: "warn" }, t("basemap.shifted", { name: meta.basemap.credit })) : null,
@@ -258,6 +261,7 @@ function renderMethod(place) {
     h(
       "dl",
       {},
+      entry(t("method.scenario"), meta.scenario ? [meta.scenario.name ? h("p", {}, named(meta.scenario.name)) : null, h("ul", {}, measures(meta).map((one) => h("li", {}, one)))] : ""),
       entry(t("method.standard"), h("p", {}, label(standard.title), standard.description ? ` — ${label(standard.description)}` : ""), services),
       entry(t("method.source"), standard.source || ""),
       entry(t("method.walker"), t("method.speed", { label: label(walker.label) || walker.name || "", speed: plain(speed), metres: plain(speed * 60) })),
@@ -272,6 +276,21 @@ function renderMethod(place) {
   );
   details.open = Boolean(open);
   fill("method", details);
+}
+
+// What a scenario changes, one measure after the other.
+function measures({ scenario, standard }) {
+  const offered = (keys) => (keys || []).map((key) => label(standard.services.find((limit) => limit.service === key)?.label) || key).join(dash());
+  const colon = language === "zh" ? "：" : ": ";
+  const one = (key, name, list = "") => [t(`measure.${key}`), name ? [" ", named(name)] : "", list ? [colon, list] : ""];
+  return [
+    ...scenario.stations.map(({ name, services }) => one("station", name, offered(services))),
+    ...scenario.moves.map(({ facility }) => one("move", facility)),
+    ...scenario.closings.map(({ facility, services }) => one("closing", facility, offered(services))),
+    ...scenario.opened.map((gate) => one("opened", gate)),
+    ...scenario.closed.map((gate) => one("closed", gate)),
+    ...scenario.passages.map(({ name }) => one("passage", name)),
+  ];
 }
 
 const confidence = (value) => (words.method[`confidence_${value}`] ? t(`method.confidence_${value}`) : t("method.confidence_unverified"));

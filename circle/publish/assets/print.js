@@ -144,7 +144,7 @@ function savePicture(place) {
     ctx.fillText(document.title, 14, view.height + 25, view.width - 28);
     ctx.font = `12px ${family}`;
     tried.forEach((line, k) => ctx.fillText(line, 14, view.height + 46 + 18 * k, view.width - 28));
-    ctx.fillText([dataDate(place.meta), place.meta.synthetic ? t("page.synthetic_long") : "", place.meta.attribution, `circle ${place.meta.circle}`].filter(Boolean).join(" · "), 14, view.height + foot - 15, view.width - 28);
+    ctx.fillText([dataDate(place.meta), place.meta.synthetic ? t("page.synthetic_long") : "", place.meta.scenario ? t("page.scenario_long") : "", place.meta.attribution, `circle ${place.meta.circle}`].filter(Boolean).join(" · "), 14, view.height + foot - 15, view.width - 28);
   });
   canvas.toBlob((blob) => saveText(blob, `${t("print.picture_file")}.png`, "image/png"));
 }
@@ -230,7 +230,7 @@ function preparePrint(place) {
   const block = sharesNow(place).all.buildings;
   fill(
     "print",
-    h("div", { class: anyEdits(place.edits) ? "print-head with-tried" : "print-head" }, h("h2", {}, document.title), h("p", {}, block?.counted ? `${percent(block)} — ` : "", block?.counted ? t("share.headline", { ...wholeAll(block), n: countWord(model.services.length) }) : t("share.none")), h("p", { class: "small" }, dataDate(meta), meta.synthetic ? ` · ${t("page.synthetic_long")}` : ""), anyEdits(place.edits) ? [h("p", { class: "print-tried" }, t("print.tried", { list: triedWords(place).join(dash()) })), h("p", {}, planResult(place))] : null),
+    h("div", { class: anyEdits(place.edits) ? "print-head with-tried" : "print-head" }, h("h2", {}, document.title), h("p", {}, block?.counted ? `${percent(block)} — ` : "", block?.counted ? t("share.headline", { ...wholeAll(block), n: countWord(model.services.length) }) : t("share.none")), h("p", { class: "small" }, dataDate(meta), meta.synthetic ? ` · ${t("page.synthetic_long")}` : "", meta.scenario ? [" · ", t("page.scenario_long"), " ", measures(meta).flatMap((one, k) => (k ? ["; ", one] : [one]))] : ""), anyEdits(place.edits) ? [h("p", { class: "print-tried" }, t("print.tried", { list: triedWords(place).join(dash()) })), h("p", {}, planResult(place))] : null),
     printPicture(place),
     h("div", { class: "print-legend" }, legendContent(place, "print-legend")),
     h("p", { class: "small" }, printMethod(place)),

@@ -17,13 +17,13 @@ function signPath(key) {
 
 const initialOf = (service, lang) => [...(service.label[lang] || service.label.en || service.key)][0];
 
-// A round badge on the canvas: dark, with a white sign, so that it is no class of building.
-function paintBadge(ctx, service, x, y, size, palette, lang) {
+// A round badge on the canvas: dark, with a white sign, so that it is no class of building; of another colour where it is only planned.
+function paintBadge(ctx, service, x, y, size, palette, lang, isPlanned = false) {
   ctx.save();
   ctx.translate(x, y);
   ctx.beginPath();
   ctx.arc(0, 0, size / 2, 0, 2 * Math.PI);
-  ctx.fillStyle = palette.badge;
+  ctx.fillStyle = isPlanned ? palette.planned : palette.badge;
   ctx.fill();
   ctx.lineWidth = 1.5;
   ctx.strokeStyle = palette.badgeRim;
