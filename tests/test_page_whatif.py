@@ -435,3 +435,42 @@ def test_the_first_station_of_a_service_is_judged_as_the_program_does(visits: br
     assert {home: said[homes[home]] for home in wanted} == wanted
     tab.evaluate("() => circle.undo()")
     assert shown(tab, "clinic").equals(start)
+
+
+RED = """() => [...document.querySelectorAll('.sheet-buildings canvas')].reduce((count, canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    for (let k = 0; k < data.length; k += 4) count += data[k] === 176 && data[k + 1] === 0 && data[k + 2] === 32;
+    return count; }, 0)"""
+
+
+def test_gates_are_marked_while_one_is_chosen_and_only_then(visits: browser.Visits, kuangshan: Path) -> None:
+    places = gpd.read_parquet(kuangshan / "gates.parquet").set_index("gate").geometry
+    tab = visits.open(kuangshan / "map.html")
+    gate = f"node/{tab.evaluate('() => circle.gates()')[0]}"
+    at = places[gate]
+    tab = visits.open(kuangshan / "map.html", f"#18/{at.y:.6f}/{at.x:.6f}/gaps/-/zh")
+    box = tab.locator(".folium-map").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    assert tab.evaluate(RED) == 0
+    tab.locator("#plan summary").click()
+    button = tab.locator("#plan").get_by_role("button", name="关一道门")
+    button.click()
+    tab.wait_for_timeout(100)
+    assert tab.evaluate(RED) > 20
+    tab.mouse.click(x, y + 60)  # 60 pixels are 31 m here
+    assert "这里没有门" in tab.locator(".toast").last.inner_text()
+    assert tab.evaluate("circle.scenario()") == ""
+    assert tab.evaluate(RED) > 20
+    tab.mouse.click(x + 5, y + 5)
+    assert gate in tab.locator(".toast").last.inner_text()
+    assert f'gate = "{gate}"' in tab.evaluate("circle.scenario()")
+    tab.wait_for_timeout(100)
+    assert tab.evaluate(RED) == 0
+    button.click()
+    tab.mouse.click(x, y)
+    assert "又开了" in tab.locator(".toast").last.inner_text()
+    assert tab.evaluate("circle.scenario()") == ""
+    button.click()
+    tab.keyboard.press("Escape")
+    tab.wait_for_timeout(100)
+    assert tab.evaluate(RED) == 0

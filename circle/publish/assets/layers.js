@@ -71,6 +71,7 @@ function makeLayers(place) {
   const buildings = tileLayer(place, "buildings", (ctx, p, view, palette) => {
     paintBuildings(ctx, p, { ...view, bare: true }, palette);
     paintMarks(ctx, p, view, palette);
+    if (p.plan?.mode === "gate") paintGates(ctx, p, view);
   });
   [ground, buildings].forEach((layer, k) => layer.setZIndex(k + 1));
   return { ground, buildings, all: [ground, buildings] };

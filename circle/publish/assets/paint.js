@@ -308,6 +308,23 @@ function paintMarks(ctx, place, view, palette) {
   facilities.planned.forEach(paintOne);
 }
 
+// The gates that somebody passes, where one is to be chosen: white with a red rim, smaller where many are seen.
+function paintGates(ctx, place, view) {
+  const { gates, nodeX, nodeY } = place.drawn;
+  const radius = view.zoom >= 16 ? 5.5 : view.zoom >= 14 ? 4 : 2.5;
+  ctx.fillStyle = "#ffffff";
+  ctx.strokeStyle = "#b00020";
+  ctx.lineWidth = radius / 2;
+  for (const node of gates.node) {
+    const x = (nodeX[node] - view.x) * view.scale, y = (nodeY[node] - view.y) * view.scale;
+    if (x < -8 || y < -8 || x > view.width + 8 || y > view.height + 8) continue;
+    ctx.beginPath();
+    ctx.arc(x, y, radius, 0, 2 * Math.PI);
+    ctx.fill();
+    ctx.stroke();
+  }
+}
+
 // Street and zone names, placed once per zoom for the whole place, so that neighbouring tiles agree. Longer streets come first.
 function placeLabels(ctx, place, zoom, scale) {
   const taken = new Set(), badges = new Set(), placed = [], near = new Map();

@@ -51,19 +51,26 @@ function addPassage(place, from, to) {
   setEdits(place, { ...place.edits, passages: [...place.edits.passages, passage] });
 }
 
-// The gate nearest to a spot: closed, or opened again.
+const GATE_REACH = 24; // pixels around its mark in which a click means a gate
+
+// The gate whose mark was clicked on: closed, or opened again. Gives whether there was one.
 function toggleGate(place, latlng) {
   const { graph } = place;
   const [x, y] = toUnits(place, toMap(place, latlng));
-  let best = -1, least = (60 * place.unitsPerMetre) ** 2;
+  let best = -1, least = (GATE_REACH * 2 ** (20 - place.map.getZoom())) ** 2;
   for (let k = 0; k < graph.gates.n; k++) {
     const away = (graph.nodeX[graph.gates.node[k]] - x) ** 2 + (graph.nodeY[graph.gates.node[k]] - y) ** 2;
     if (away < least) [best, least] = [k, away];
   }
-  if (best < 0) return tell(t("plan.no_gate"));
+  if (best < 0) {
+    tell(t("plan.no_gate"));
+    return false;
+  }
   const gate = gateAt(place, best);
-  const others = place.edits.gates.filter((one) => one.id !== gate.id);
-  setEdits(place, { ...place.edits, gates: others.length < place.edits.gates.length ? others : [...others, gate] });
+  const others = place.edits.gates.filter((one) => one.id !== gate.id), shut = others.length === place.edits.gates.length;
+  setEdits(place, { ...place.edits, gates: shut ? [...others, gate] : others });
+  tell(t(shut ? "plan.gate_shut" : "plan.gate_opened", { id: `node/${gate.id}` }));
+  return true;
 }
 
 function removeEdit(place, kind, k) {
@@ -78,10 +85,16 @@ function undoEdit(place) {
   if (before) setEdits(place, before, { keep: false });
 }
 
-function setMode(place, mode) {
-  place.plan.mode = place.plan.mode === mode ? "" : mode;
+// Gates are marked as long as one is to be chosen.
+function showMode(place, mode) {
+  const marked = place.plan.mode === "gate";
+  place.plan.mode = document.getElementById("stage").dataset.mode = mode;
   place.plan.from = null;
-  document.getElementById("stage").dataset.mode = place.plan.mode;
+  if (marked !== (mode === "gate")) place.layers.buildings.repaint();
+}
+
+function setMode(place, mode) {
+  showMode(place, place.plan.mode === mode ? "" : mode);
   renderPlan(place);
   if (place.plan.mode) tell(t(`plan.do_${place.plan.mode}`));
 }
@@ -96,11 +109,11 @@ function planAt(place, latlng) {
     tell(t("plan.do_passage_to"));
     return true;
   }
-  place.plan.mode = document.getElementById("stage").dataset.mode = "";
-  place.plan.from = null;
+  // beside all gates one may try again
+  if (mode === "gate" && !toggleGate(place, latlng)) return true;
+  showMode(place, "");
   if (mode === "station") addStation(place, latlng);
-  else if (mode === "gate") toggleGate(place, latlng);
-  else addPassage(place, from, latlng);
+  else if (mode === "passage") addPassage(place, from, latlng);
   requestAnimationFrame(() => renderPlan(place));
   return true;
 }
