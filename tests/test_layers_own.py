@@ -123,6 +123,15 @@ def test_outlines_are_joined_or_added(tmp_path):
     assert list(out.place.buildings["building"]) == sorted(out.place.buildings["building"])
 
 
+def test_an_outline_of_no_use_is_a_home_by_its_size_or_by_the_ledger(tmp_path):
+    made = town()
+    shapes = [made._shape(shapely.box(x, 10, x + 60, y)) for x, y in ((420, 50), (520, 60), (620, 60))]  # 2,400 m², and twice 3,000 m²
+    gpd.GeoDataFrame({"户数": [None, None, 80]}, geometry=shapes, crs=4326).to_file(tmp_path / "楼.gpkg")
+    added = enrich(made, buildings=(str(tmp_path / "楼.gpkg"),)).place.buildings.set_index("building").loc[["楼/1", "楼/2", "楼/3"]]
+    assert added[["residential", "residential_by"]].to_numpy().tolist() == [[True, "assumed"], [False, "assumed"], [True, "ledger"]]
+    assert added["households"].tolist()[1:] == [0, 80]
+
+
 def test_facilities_by_word_code_and_column_and_what_is_not_counted(tmp_path):
     made = town()
     lon, lat = made.degrees(np.array([50.0, 80, 110, 140, 170, 199, 260, 99_000]), np.full(8, -12.0))

@@ -308,3 +308,18 @@ def test_every_odd_file_gives_a_place_or_one_sentence(test_data, name):
         assert len(found.buildings)
         assert expected <= {code.removeprefix("sources.") for code in found.findings.counts()}
         assert {finding.code for finding in found.findings} <= set(rules.findings())
+
+
+def test_a_hall_of_which_nothing_is_known_is_no_home(tmp_path):
+    """Known homes are hardly ever larger than 2,500 m²; where the land around, or the use, says home, size says nothing."""
+    map_ = village()
+    small = map_.box(500, 500, {"building": "yes"}, 49, 50)  # 2,450 m²
+    hall = map_.box(600, 500, {"building": "yes"}, 52, 50)  # 2,600 m²
+    block = map_.box(700, 500, {"building": "apartments"}, 100, 60)
+    estate = map_.box(900, 400, {"landuse": "residential"}, 200, 200)
+    slab = map_.box(920, 420, {"building": "yes"}, 100, 60)
+    found = sources.read(map_.write(tmp_path / "halls.osm"), SERVICES).buildings.set_index("building")
+    said = found.loc[[f"way/{one}" for one in (small, hall, block, slab)], ["residential", "residential_by"]]
+    assert said.to_numpy().tolist() == [[True, "assumed"], [False, "assumed"], [True, "use"], [True, "area"]]
+    assert found.loc[f"way/{hall}", ["households", "households_by"]].tolist() == [0, "none"]
+    assert f"way/{estate}" not in found.index

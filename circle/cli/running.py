@@ -125,12 +125,11 @@ def _report(made: Run, out: Path, *, published: bool, seconds: float) -> None:
         shares = (percent(buildings["share_met"]), percent(households["share_met"]))
         table.add_row(label, limit_min, places, *shares, f"{buildings['gap']:,}", f"{buildings['unmapped']:,}")
     console.print(table)
-    by = counted["residential_by"]
-    assumed = made.buildings["households"][made.buildings["residential_by"] == "assumed"].sum()
-    share = percent(assumed / max(made.buildings["households"].sum(), 1))
+    assumed = made.buildings["residential"] & (made.buildings["residential_by"] == "assumed")
+    share = percent(made.buildings["households"][assumed].sum() / max(made.buildings["households"].sum(), 1))
     tell(
         f"counted 计入: {counted['residential']:,} of {counted['buildings']:,} buildings, where people live by their use "
-        f"or by the land around them, or where neither is known ({by.get('assumed', 0):,}, with {share} of the households); "
+        f"or by the land around them, or where neither is known ({assumed.sum():,}, with {share} of the households); "
         f"at {made.record['walker']['speed_m_per_s']} m/s",
         console,
     )

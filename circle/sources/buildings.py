@@ -126,13 +126,18 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
     around = _around(centres, landuse, lives)
     by_use = ~pd.isna(lives)
     by_area = ~by_use & ~pd.isna(around)
-    frame["residential"] = np.where(by_use, lives, np.where(by_area, around, True)).astype(bool)  # noqa: FBT003
+    frame["residential"] = np.where(by_use, lives, np.where(by_area, around, assumed_home(frame["area_m2"]))).astype(bool)
     frame["residential_by"] = pd.Categorical(
         np.select([by_use, by_area], ["use", "area"], "assumed"), categories=["use", "area", "assumed"]
     )
     frame["starts_walk"] = starts_walk
     frame["centre"] = centres
     return estimated(frame, _number(pd.Series([None if m is None else m.get("building:flats") for m in more], dtype=object)))
+
+
+def assumed_home(area_m2: pd.Series | NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether a building of which nothing is known counts as a home: it does unless it is larger than homes are (rules/settings.toml [homes])."""
+    return np.asarray(area_m2, dtype=float) <= rules.settings("homes")["unknown_most_m2"]
 
 
 def _number(texts: pd.Series) -> pd.Series:

@@ -49,10 +49,10 @@ def added(table: Located, which: NDArray[np.bool_], ground: Ground, findings: Fi
     height = np.floor(columns.counts(frame, "height") / _STOREY_M + 0.5).clip(lower=1)
     out["levels"] = levels.where(levels > 0, height).to_numpy(dtype=float)
     out["area_m2"] = _area(drawn, ground.plane)
-    out["residential"] = np.asarray([one is not False for one in lives], dtype=bool)
-    out["residential_by"] = pd.Categorical(
-        np.where([one is None for one in lives], "assumed", "use"), categories=["use", "area", "assumed"]
-    )
+    unsaid = np.asarray([one is None for one in lives], dtype=bool)
+    homes = np.asarray([one is True for one in lives], dtype=bool)
+    out["residential"] = np.where(unsaid, building_table.assumed_home(out["area_m2"]), homes)
+    out["residential_by"] = pd.Categorical(np.where(unsaid, "assumed", "use"), categories=["use", "area", "assumed"])
     return building_table.estimated(out, pd.Series(np.nan, index=out.index)).assign(compound="")
 
 

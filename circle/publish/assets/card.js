@@ -104,7 +104,7 @@ function facts(place, i) {
   const leg = oneLeg(place, i);
   if (leg !== null) add(t("card.leg_term"), t("card.leg_metres", { n: whole(leg) }));
   const by = ["use", "area", "assumed", "ledger"][(model.flags[i] >> 1) & 3];
-  add(t("card.counted"), isCounted(model, i) ? t(`card.counted_${by}`) : t("card.counted_not"));
+  add(t("card.counted"), t(`card.counted_${isCounted(model, i) ? by : by === "assumed" ? "too_large" : "not"}`));
   return h("dl", { class: "facts" }, rows);
 }
 
