@@ -136,7 +136,7 @@ def table(ids: NDArray[np.object_], shapes: Shapes, tags: list[BuildingTags], la
 
 
 def assumed_home(area_m2: pd.Series | NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether a building of which nothing is known counts as a home: it does unless it is larger than homes are (rules/settings.toml [homes])."""
+    """Whether a building of which nothing is known counts as a home: unless it is larger than homes are (rules/settings.toml [homes])."""
     return np.asarray(area_m2, dtype=float) <= rules.settings("homes")["unknown_most_m2"]
 
 
