@@ -62,9 +62,11 @@ class _Matcher:
     order: tuple[str, ...]
     anchors: dict[str, dict[str, list[_Rule]]]  # key → value → rules: a miss costs one look-up per tag
     demote: list[re.Pattern[str] | None]
+    demote_operator: list[re.Pattern[str] | None]
     closed_to: list[frozenset[str]]  # values of `access` with which the object serves nobody else
     never: dict[str, frozenset[str]]  # key → values with which nothing is offered
     never_name: re.Pattern[str] | None
+    never_value: dict[str, re.Pattern[str]]  # key → pattern of a whole value with which nothing is offered
     stop_position: tuple[Condition, ...]
     name_keys: tuple[str, ...]
     includes: dict[int, list[int]] = field(default_factory=dict)
@@ -81,7 +83,7 @@ def service_keys() -> frozenset[str]:
     rules = [rule for bucket in matcher.anchors.values() for found in bucket.values() for rule in found]
     looked_at = {key for rule in rules for key in (*rule.when.looks_at(), *rule.only)}
     looked_at |= {key for c in matcher.stop_position for key in c.looks_at()}
-    return frozenset({*looked_at, *matcher.never, *matcher.name_keys, "access"})
+    return frozenset({*looked_at, *matcher.never, *matcher.never_value, *matcher.name_keys, "access", "operator"})
 
 
 def service_base_keys() -> frozenset[str]:
@@ -177,6 +179,8 @@ def _decide(matcher: _Matcher, candidates: list[_Rule], tags: Mapping[str, str],
     candidates = [r for r in candidates if geometry in matcher.services[matcher.order[r.service]].geometry and r.when.holds(tags)]
     if not candidates or any(key in matcher.never and has(tags, key, matcher.never[key]) for key in tags):
         return ()
+    if any(key in tags and pattern.fullmatch(tags[key]) for key, pattern in matcher.never_value.items()):
+        return ()
     seen = _Seen(tags, text, chinese(tags.get("name", "") or text))
     offered: set[int] = set()
     for rule in candidates:
@@ -199,6 +203,9 @@ def _offers(matcher: _Matcher, rule: _Rule, seen: _Seen) -> bool:
         return False
     if rule.chinese is not None and seen.chinese and not rule.chinese.search(text):
         return False
+    operator = matcher.demote_operator[rule.service]
+    if operator is not None and operator.search(tags.get("operator", "")):
+        return False
     demote = matcher.demote[rule.service]
     return demote is None or not text or not demote.search(text)
 
@@ -218,14 +225,17 @@ def _matcher() -> _Matcher:
 def _build(root: Reader) -> _Matcher:
     shared = {k: "|".join(root.inner("pattern").words(k)) for k in root.inner("pattern").table}
     never = root.inner("never")
+    values = never.inner("value") if "value" in never else None
     matcher = _Matcher(
         services={},
         order=tuple(root.inner("service").table),
         anchors={},
         demote=[],
+        demote_operator=[],
         closed_to=[],
         never=never.tags("tags"),
         never_name=never.pattern("name", shared),
+        never_value={key: found for key in values.table if (found := values.pattern(key))} if values else {},
         stop_position=tuple(only_condition(r) for r in root.tables("stop_position")),
         name_keys=root.words("name_keys"),
     )
@@ -245,6 +255,7 @@ def _add_service(matcher: _Matcher, number: int, key: str, reader: Reader, share
     includes = reader.words("includes", ())
     matcher.services[key] = Service(key, reader.label("label"), reader.text("meaning"), geometry, includes)
     matcher.demote.append(reader.pattern("demote", shared))
+    matcher.demote_operator.append(reader.pattern("demote_operator", shared))
     matcher.closed_to.append(frozenset(reader.words("closed_to", access)))
     for other in includes:
         if other not in matcher.order:
