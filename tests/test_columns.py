@@ -18,13 +18,22 @@ from circle.sources.located import opened
 
 LEDGER = "小区名称,楼号,户数,60岁以上,联系电话\n紫薇花园,3号楼,48,17,13812345678\n紫薇花园,4号楼,36,9,0714-5412345\n合计,,84,26,\n"
 WANTED = ("compound", "number", "households", "elderly", "name", "lon", "lat")
-CASES = tomllib.loads((RULES / "columns.cases.toml").read_text(encoding="utf-8"))["case"]
+FILE = tomllib.loads((RULES / "columns.cases.toml").read_text(encoding="utf-8"))
+CASES, UNITS = FILE["case"], FILE["unit"]
 
 
 @pytest.mark.parametrize(("header", "expected"), [(header, case["is"]) for case in CASES for header in case["headers"]])
 def test_headers(header, expected):
     found = words.recognise(header)
     assert ("private" if words.private(header) else found[0] if found else "") == expected
+
+
+@pytest.mark.parametrize(("header", "case"), [(header, case) for case in UNITS for header in case["headers"]])
+def test_units_of_headers(header, case):
+    found = words.unit_of(case["column"], header)
+    assert words.recognise(header)[0] == case["column"]
+    assert ("refused" if found.refused else "unknown" if found.odd else "") == case.get("is", "")
+    assert found.factor == pytest.approx(case.get("factor", 1))
 
 
 def test_every_column_has_a_case():
@@ -96,6 +105,50 @@ def test_a_count_that_no_place_could_hold_is_a_finding_and_no_number(tmp_path, s
     assert read.frame["households"][0] == 48.0
     assert np.isnan(read.frame["households"][1])
     assert findings.counts() == {"tables.odd_value": 1}
+
+
+def test_numbers_in_tens_of_thousands_are_what_they_mean_and_it_is_said(tmp_path):
+    path = tmp_path / "小区.csv"
+    path.write_text("小区,常住人口（万人）,户数\n富源里,0.3,1150\n贵园东里,0.28,0.03万户\n鹿海园,3000人,1\n", encoding="utf-8")
+    read, findings = reading(path, wanted=("compound", "population", "households"))
+    assert read.frame["population"].tolist() == [3000.0, 2800.0, 3000.0]  # a cell with a unit of its own means that one
+    assert read.frame["households"].tolist() == [1150.0, 300.0, 1.0]
+    assert "population ×10,000" in read.sentence()
+    assert read.as_dict()["scaled"] == {"population": 10_000}
+    assert not len(findings)
+
+
+def test_a_unit_above_the_table_speaks_of_the_columns_that_say_nothing(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["小区人口", None, None], [None, None, "单位：万人"], ["小区", "人口", "户数（户）"], ["富源里", 0.3, 1150]):
+        book.active.append(row)
+    path = tmp_path / "人口.xlsx"
+    book.save(path)
+    read, findings = reading(path, wanted=("compound", "population", "households"))
+    assert (read.frame["population"].tolist(), read.frame["households"].tolist()) == ([3000.0], [1150.0])
+    assert not len(findings)
+
+
+def test_a_unit_that_is_not_the_columns_is_refused_and_an_unknown_one_is_a_finding(tmp_path):
+    path = tmp_path / "小区.csv"
+    path.write_text("小区,人口（户）\n富源里,3\n", encoding="utf-8")
+    with pytest.raises(SourceError, match="“人口（户）” says “户”, which cannot be turned into population in persons"):
+        reading(path, wanted=("population",))
+    path.write_text("小区,人口（丁）\n富源里,3\n", encoding="utf-8")
+    read, findings = reading(path, wanted=("population",))
+    assert read.frame["population"].tolist() == [3.0]
+    assert findings.counts() == {"tables.unknown_unit": 1}
+
+
+@pytest.mark.parametrize(("column", "most"), [("households", 1e6), ("cost", 1e12), ("area", 1e8), ("levels", 300), ("height", 1000)])
+def test_each_count_has_a_bound_of_its_own(tmp_path, column, most):
+    path = tmp_path / "a.csv"
+    header = {"households": "户数", "cost": "造价", "area": "建筑面积", "levels": "层数", "height": "高度"}[column]
+    path.write_text(f"名称,{header}\na,{most:.0f}\nb,{most * 2:.0f}\n", encoding="utf-8")
+    read, findings = reading(path, wanted=("name", column))
+    assert read.frame[column].tolist()[0] == most
+    assert np.isnan(read.frame[column][1])
+    assert f"from 0 to {most:,.0f}" in next(iter(findings)).detail
 
 
 def test_the_right_sheet_is_taken_or_asked_for(tmp_path):

@@ -6,28 +6,49 @@ Never: reads a file of data, or lets a private header pass for anything.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from circle.rules.loading import RULES, Label, read_toml
+from circle.rules.loading import RULES, Label, Reader, read_toml
 
 KINDS = ("text", "number", "count", "angle")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】|\{[^{}]*\}")
 _SIGNS = re.compile(r"[\s_\-./、:：*#\"'“”]+")
+_BEHIND = re.compile(r"(.+)[/_:·|\-]([^/_:·|\-]+)")  # 造价/万元
+_PIECES = re.compile(r"[,;、:]")
+_TIMES = re.compile(r"(\d+)[x×*]?(\D.*)")
 _CUT = 3  # a name that a shapefile cut is recognised from this many characters on
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that circle understands: `key`, `label`, `kind` (text, number, count, angle), `words` it goes by."""
+    """A column that circle understands: `key`, `label`, `kind` (text, number, count, angle), `words` it goes by.
+
+    A count has a `unit`, the name of one of columns.toml, and a number beyond which a cell is a slip of the pen (`most`).
+    """
 
     key: str
     label: Label
     kind: str
     words: tuple[str, ...]
+    unit: str = ""
+    most: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a header says about its numbers: `factor` to the column's own unit; `odd` is what it says that is not understood.
+
+    `refused`: its numbers cannot be the column's, so nobody should read on.
+    """
+
+    factor: float = 1.0
+    odd: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +61,12 @@ class _Rules:
     note: re.Pattern[str]
     sheets: Mapping[str, tuple[str, ...]]
     words: Mapping[str, Mapping[str, str]]
+    units: Mapping[str, Mapping[str, float]]
+    unit_labels: Mapping[str, Label]
+    multiples: Mapping[str, float]
+    remarks: re.Pattern[str]
+    rates: re.Pattern[str]
+    table_unit: re.Pattern[str]
 
 
 @lru_cache(maxsize=65536)
@@ -72,16 +99,119 @@ def _recognise(header: str, cut: bool) -> tuple[str, int] | None:  # noqa: FBT00
     if private(header):
         return None
     rules, text = _rules(), plain(header)
-    if text in rules.by_word:
-        return rules.by_word[text]
-    for pattern, key in rules.patterns:
-        if pattern.fullmatch(text):
-            return key, len(rules.columns[key].words)
+    if (known := _whole(text)) is not None:
+        return known
+    behind = _BEHIND.fullmatch(unicodedata.normalize("NFKC", header).strip())
+    if (
+        behind is not None
+        and (known := _whole(plain(behind[1]))) is not None
+        and _factor(rules.columns[known[0]].unit, behind[2]) is not None
+    ):
+        return known
     if cut and len(text) >= _CUT:
         found = {key: rank for word, (key, rank) in sorted(rules.by_word.items(), reverse=True) if word.startswith(text)}
         if len(found) == 1:
             return next(iter(found.items()))
     return None
+
+
+def _whole(text: str) -> tuple[str, int] | None:
+    rules = _rules()
+    if text in rules.by_word:
+        return rules.by_word[text]
+    return next(((key, len(rules.columns[key].words)) for pattern, key in rules.patterns if pattern.fullmatch(text)), None)
+
+
+def unit_label(key: str) -> Label | None:
+    """The unit that the numbers of a column are in; None where it has none."""
+    return _rules().unit_labels.get(_rules().columns[key].unit)
+
+
+def measured(key: str, text: str) -> float | None:
+    """How many of a column's own unit a unit is, or None where it is none of this column's.
+
+    >>> measured("population", "万人"), measured("area", "公顷"), measured("cost", "万"), measured("households", "人")
+    (10000.0, 10000.0, 10000.0, None)
+    """
+    return _factor(_rules().columns[key].unit, text)
+
+
+@lru_cache(maxsize=4096)
+def unit_of(key: str, header: str, above: str = "") -> Unit:
+    """What a header, or else the line `above` the table, says about the numbers of a column.
+
+    >>> unit_of("population", "常住人口（万人）").factor, unit_of("cost", "造价/万元").factor, unit_of("cost", "造价（元/㎡）").refused
+    (10000.0, 10000.0, True)
+    """
+    rules, text = _rules(), unicodedata.normalize("NFKC", header)
+    unit = rules.columns[key].unit
+    if not unit:
+        return Unit()
+    said = [_small(piece) for inner in _BRACKETS.findall(text) for piece in _PIECES.split(inner[1:-1])]
+    behind = _BEHIND.fullmatch(_BRACKETS.sub("", text).strip())
+    if behind is not None and _factor(unit, behind[2]) is not None:
+        said.append(_small(behind[2]))
+    known = {piece: factor for piece in said if (factor := _factor(unit, piece)) is not None}
+    odd = [piece for piece in said if piece and piece not in known and not rules.remarks.fullmatch(piece)]
+    for piece in odd:
+        if _multiple(piece) or rules.rates.search(piece) or any(_factor(other, piece) is not None for other in rules.units):
+            return Unit(odd=piece, refused=True)
+    if len(set(known.values())) > 1:
+        return Unit(odd=", ".join(known), refused=True)
+    if known:
+        return Unit(next(iter(known.values())))
+    return Unit(odd=odd[0]) if odd else _above(unit, above)
+
+
+def _above(unit: str, line: str) -> Unit:
+    rules = _rules()
+    spoken = rules.table_unit.fullmatch(unicodedata.normalize("NFKC", line).strip())
+    pieces = [] if spoken is None else [_small(piece) for piece in _PIECES.split(next(filter(None, spoken.groups())))]
+    found = {factor for piece in pieces if (factor := _factor(unit, piece)) is not None}
+    if len(found) == 1:
+        return Unit(found.pop())
+    doubtful = [piece for piece in pieces if _multiple(piece) and not any(_factor(other, piece) for other in rules.units)]
+    return Unit(odd=", ".join(pieces), refused=True) if found else Unit(odd=", ".join(doubtful))
+
+
+def _multiple(piece: str) -> bool:
+    return any(piece.startswith(word) for word in _rules().multiples if not word.isascii())
+
+
+def says_unit(cell: str) -> bool:
+    """Whether a cell above a table says which unit its numbers are in.
+
+    >>> says_unit("单位：万人"), says_unit("填报单位：荣华街道")
+    (True, False)
+    """
+    return bool(_rules().table_unit.fullmatch(unicodedata.normalize("NFKC", cell).strip()))
+
+
+def _small(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).split()).casefold().removeprefix("单位")
+
+
+@lru_cache(maxsize=4096)
+def _factor(unit: str, text: str) -> float | None:
+    rules, text = _rules(), _small(text)
+    known = rules.units.get(unit)
+    if known is None or not text:
+        return None
+    if text in known:
+        return known[text]
+    if text in rules.multiples:
+        return rules.multiples[text]
+    times = _TIMES.fullmatch(text)  # 1000人
+    if times is not None:
+        return float(times[1]) * known[times[2]] if times[2] in known and float(times[1]) > 0 else None
+    return next(
+        (
+            value * known[text[len(word) :]]
+            for word, value in rules.multiples.items()
+            if text.startswith(word) and text[len(word) :] in known
+        ),
+        None,
+    )
 
 
 def private(header: str) -> bool:
@@ -122,11 +252,15 @@ def word(section: str, cell: str) -> str | None:
 @lru_cache(maxsize=1)
 def _rules() -> _Rules:
     root = read_toml(RULES / "columns.toml")
+    units, labels = _units(root)
+    multiples = root.inner("multiples")
     columns: dict[str, Column] = {}
     by_word: dict[str, tuple[str, int]] = {}
     patterns: list[tuple[re.Pattern[str], str]] = []
     for key, reader in root.inner("column").each():
-        columns[key] = Column(key, reader.label("label"), reader.choice("kind", KINDS), reader.words("words"))
+        kind = reader.choice("kind", KINDS)
+        limits = (reader.choice("unit", units), reader.number("most", above=True)) if kind == "count" else ()
+        columns[key] = Column(key, reader.label("label"), kind, reader.words("words"), *limits)
         for rank, each in enumerate(columns[key].words):
             if plain(each) in by_word and by_word[plain(each)][0] != key:
                 reader.refuse("words", f"'{each}' stands for '{by_word[plain(each)][0]}' too; leave it in one place")
@@ -144,7 +278,20 @@ def _rules() -> _Rules:
         private=re.compile("|".join(f"(?:{pattern})" for pattern in root.words("private"))),
         total=re.compile(root.text("total")), note=re.compile(root.text("note")),
         sheets={use: sheets.words(use) for use in sheets.table}, words=words,
+        units=units, unit_labels=labels, multiples={each: multiples.number(each, above=True) for each in multiples.table},
+        remarks=re.compile("|".join(f"(?:{pattern})" for pattern in root.words("remarks"))),
+        rates=re.compile(root.text("rates")), table_unit=re.compile(root.text("table_unit"), re.IGNORECASE),
     )  # fmt: skip
     sheets.done()
     root.done()
     return made
+
+
+def _units(root: Reader) -> tuple[dict[str, dict[str, float]], dict[str, Label]]:
+    units, labels = {}, {}
+    for key, reader in root.inner("unit").each():
+        inner = reader.inner("words")
+        units[key] = {_small(word): inner.number(word, above=True) for word in inner.table}
+        labels[key] = reader.label("label")
+        reader.done()
+    return units, labels

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from circle import rules
 from circle.errors import Findings, RuleError, SourceError
 from circle.rules import columns as words
 from circle.rules.loading import suggest
@@ -23,7 +22,7 @@ from circle.sources import coordinates
 from circle.sources.spreadsheets import UNCALCULATED, Sheet
 
 _DOUBLE = re.compile(r" \(\d+\)$")
-_UNIT = re.compile(r"(?<=\d)\s*(户|人|层|栋|幢|间|米|m|平方米|平米|㎡|m2|m²|套|岁)$")
+_UNIT = re.compile(r"([\d,.]*\d)\s*([^\d\s,.].*)")  # 48户, 1.2万人
 _PERSONAL = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx]|0\d{2,3}[-－ ]?\d{7,8})(?!\d)")
 _SHOWN = 12
 
@@ -66,22 +65,29 @@ class Reading:
     frame: pd.DataFrame
     private: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    scaled: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, object]:
         """What was understood, for run.json; headers only, never a cell."""
         return {
             "columns": dict(self.sheet.understood), "private": self.private, "unused": self.unused,
-            "rows": len(self.frame), "set_aside": len(self.sheet.set_aside),
+            "rows": len(self.frame), "set_aside": len(self.sheet.set_aside), **({"scaled": dict(self.scaled)} if self.scaled else {}),
         }  # fmt: skip
 
     def sentence(self) -> str:
         """The same in one line, for the terminal."""
-        known = ", ".join(f"{header}={column}" for column, header in self.sheet.understood.items()) or "no column by its header"
+        known = (
+            ", ".join(f"{header}={column}{self._times(column)}" for column, header in self.sheet.understood.items())
+            or "no column by its header"
+        )
         parts = [f"{self.sheet.label}: {len(self.frame):,} rows; {known}"]
         parts += [f"private, not read: {', '.join(self.private)}"] if self.private else []
         parts += [f"not used: {', '.join(self.unused[:_SHOWN])}{' …' if len(self.unused) > _SHOWN else ''}"] if self.unused else []
         parts += [f"{len(self.sheet.set_aside)} lines are sums or remarks"] if self.sheet.set_aside else []
         return "; ".join(parts)
+
+    def _times(self, column: str) -> str:
+        return f" ×{self.scaled[column]:,.10g}" if column in self.scaled else ""
 
 
 def understand(sheet: Sheet, wanted: Sequence[str], overrides: Iterable[Override], findings: Findings) -> Reading:
@@ -97,14 +103,16 @@ def understand(sheet: Sheet, wanted: Sequence[str], overrides: Iterable[Override
     """
     chosen = _choose(sheet, wanted, list(overrides))
     frame = pd.DataFrame(index=sheet.frame.index)
+    factors = {key: _unit(sheet, key, header, findings) for key, header in chosen.items()}
     for key, header in chosen.items():
-        frame[key] = _read(sheet, key, header, findings)
+        frame[key] = _read(sheet, key, header, factors[key], findings)
     sheet.understood = chosen
     for line, why in sheet.set_aside:
         findings.add("tables.not_a_record", f"{sheet.label}:{line}", why)
     rest = [header for header in sheet.frame.columns if header not in chosen.values() and not _nameless(sheet, header)]
     private = [header for header in rest if words.private(_DOUBLE.sub("", header))]
-    return Reading(sheet, frame, private, [header for header in rest if header not in private])
+    scaled = {key: factor for key, factor in factors.items() if factor != 1}
+    return Reading(sheet, frame, private, [header for header in rest if header not in private], scaled)
 
 
 def need(reading: Reading, column: str, why: str) -> pd.Series:
@@ -180,7 +188,22 @@ def _one(sheet: Sheet, key: str, headers: list[str]) -> str:
     )
 
 
-def _read(sheet: Sheet, key: str, header: str, findings: Findings) -> pd.Series:
+def _unit(sheet: Sheet, key: str, header: str, findings: Findings) -> float:
+    """What the numbers under a header are multiplied by."""
+    found, own = words.unit_of(key, _DOUBLE.sub("", header), sheet.unit), words.unit_label(key)
+    if not found.odd or own is None:
+        return found.factor
+    column = words.columns()[key].label
+    if found.refused:
+        raise SourceError(
+            f"{sheet.label}: “{header}” says “{found.odd}”, which cannot be turned into {column.en} in {own.en} ({own.zh}). "
+            f"Give the column in {own.en}, or in 千, 万 or 亿 of them, and say so in its header: {words.plain(header)}（万{own.zh}）."
+        )
+    findings.add("tables.unknown_unit", sheet.label, f"{header}: read as {own.en}")
+    return found.factor
+
+
+def _read(sheet: Sheet, key: str, header: str, factor: float, findings: Findings) -> pd.Series:
     cells = sheet.frame[header]
     uncalculated = cells.map(lambda cell: cell is UNCALCULATED).to_numpy(dtype=bool)
     if uncalculated.any():
@@ -188,20 +211,26 @@ def _read(sheet: Sheet, key: str, header: str, findings: Findings) -> pd.Series:
             f"{sheet.label}: column “{header}” holds {uncalculated.sum():,} formulas without a value (first in row "
             f"{sheet.line.to_numpy()[uncalculated][0]}). Open the file in Excel or WPS and save it, so that they are calculated."
         )
-    kind = words.columns()[key].kind
+    column = words.columns()[key]
+    kind = column.kind
     if kind == "text":
         texts = cells.map(_text, na_action="ignore").astype(object)
         return texts.where(texts.notna() & (texts != ""), None)
-    values = coordinates.degrees(cells) if kind == "angle" else coordinates.numbers(_bare(cells))
+    values = coordinates.degrees(cells) if kind == "angle" else coordinates.numbers(_bare(cells, key, factor))
+    if factor != 1:
+        values = np.round(values * factor, 6)  # 0.28 of 万 is 2800, not 2800.0000000000005
     with np.errstate(invalid="ignore"):
-        odd = ~np.isfinite(values) | (((values < 0) | (values > rules.settings("tables")["most"])) & (kind == "count"))
+        odd = ~np.isfinite(values) | (((values < 0) | (values > column.most)) & (kind == "count"))
     said = odd & cells.map(_says, na_action="ignore").eq(True).to_numpy()  # noqa: FBT003
     values[odd] = np.nan
-    findings.extend("tables.odd_value", [f"{sheet.label}:{line}" for line in sheet.line[said]], f"{header}: not a {_A[kind]}")
+    findings.extend("tables.odd_value", [f"{sheet.label}:{line}" for line in sheet.line[said]], f"{header}: not a {_a(column)}")
     return pd.Series(values, index=cells.index)
 
 
-_A = {"angle": "coordinate", "number": "number", "count": "number of zero or more that a place could hold"}
+def _a(column: words.Column) -> str:
+    if column.kind == "count":
+        return f"number from 0 to {column.most:,.0f}, which is the most that one row is believed"
+    return "coordinate" if column.kind == "angle" else "number"
 
 
 def _says(cell: object) -> bool:
@@ -209,16 +238,27 @@ def _says(cell: object) -> bool:
     return str(cell).strip() not in {"", "-", "—", "－", "/", "无", "暂无", "不详", "nan", "None", "null", "NA", "N/A"}
 
 
-def _bare(cells: pd.Series) -> pd.Series:
-    """Cells without the unit behind the number: 48户, 6层."""
+def _bare(cells: pd.Series, key: str, factor: float) -> pd.Series:
+    """Cells without the unit behind the number: 48户, 6层; with a unit of its own (1.2万人) a cell is the number that it means.
+
+    The column is multiplied by `factor` afterwards, which is no matter of such a cell's.
+    """
     strange = pd.to_numeric(cells, errors="coerce").isna() & cells.notna()
     if not strange.any():
         return cells
     texts = cells[strange].astype(str)
-    known = {text: _UNIT.sub("", unicodedata.normalize("NFKC", text).strip()) for text in pd.unique(texts)}
+    known = {text: _one_bare(unicodedata.normalize("NFKC", text).strip(), key, factor) for text in pd.unique(texts)}
     out = cells.astype(object).copy()
     out[strange] = texts.map(known)
     return out
+
+
+def _one_bare(text: str, key: str, factor: float) -> object:
+    found = _UNIT.fullmatch(text)
+    own = None if found is None else words.measured(key, found[2])
+    if found is None or own is None:
+        return text
+    return float(coordinates.numbers(pd.Series([found[1]]))[0]) * own / factor
 
 
 def _text(cell: object) -> str:

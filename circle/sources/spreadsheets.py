@@ -59,6 +59,8 @@ class Sheet:
         Headers may have been cut to ten bytes (shapefiles).
     set_aside
         Lines that are no records, with the reason: `sum`, `remark`, `header`.
+    unit
+        What stands above the header about the unit of its numbers: `单位：万人`; empty where nothing does.
     understood
         Filled by the reader: our column → header of the file.
     """
@@ -71,6 +73,7 @@ class Sheet:
     crs: str = ""
     cut: bool = False
     set_aside: list[tuple[int, str]] = field(default_factory=list)
+    unit: str = ""
     understood: dict[str, str] = field(default_factory=dict)
 
 
@@ -336,6 +339,7 @@ def _table(path: Path, label: str, rows: list[tuple[int, list[Any]]]) -> Sheet:
         raise SourceError(f"{path}: the file holds no table. Save it again with the values in it.")
     place, height, _ = _header(rows)
     head = rows[place][1] if height == 1 else _joined(rows[place][1], rows[place + 1][1])
+    unit = next((cell for _, row in rows[:place] for cell in row if isinstance(cell, str) and words.says_unit(cell)), "")
     body = [(number, row) for number, row in rows[place + height :] if any(cell is not None for cell in row)]
     width = max([len(head), *(len(row) for _, row in body)])
     headers = unique([*(None if cell is None else str(cell) for cell in head), *[None] * (width - len(head))])
@@ -355,7 +359,7 @@ def _table(path: Path, label: str, rows: list[tuple[int, list[Any]]]) -> Sheet:
     for index, (_, row) in enumerate(kept):
         cells[index, : len(row)] = row
     frame = pd.DataFrame({header: pd.Series(cells[:, column], dtype=object) for column, header in enumerate(headers)})
-    return Sheet(path, label, frame, pd.Series([number for number, _ in kept], dtype="int64"), set_aside=aside)
+    return Sheet(path, label, frame, pd.Series([number for number, _ in kept], dtype="int64"), set_aside=aside, unit=unit)
 
 
 def unique(headers: Sequence[str | None]) -> list[str]:
