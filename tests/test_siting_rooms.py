@@ -90,8 +90,22 @@ def test_bad_rows_are_findings_with_reasons(ground, tmp_path):
     said = {(one.code, one.id) for one in findings.items}
     assert said == {
         ("tables.outside", "rooms.csv:3"), ("tables.no_location", "rooms.csv:4"), ("tables.unknown_category", "rooms.csv:5"),
-        ("tables.odd_value", "rooms.csv:6"),
+        ("tables.odd_value", "rooms.csv:6"), ("tables.usual_cost", "rooms.csv:6"),
     }  # fmt: skip
+
+
+def test_costs_in_millions_and_in_tens_of_thousands_are_kept_and_a_missing_one_is_said(ground, tmp_path):
+    lon, lat = homes(ground, 3)
+    for header, cost, said in (("造价", [1_200_000, 30_000_000, None], ""), ("造价（万元）", [120, 3000, None], "cost ×10,000")):
+        path = tmp_path / "备选.csv"
+        pd.DataFrame({"经度": lon, "纬度": lat, header: cost, "使用面积（公顷）": [0.01, 200, 1]}).to_csv(path, index=False)
+        findings, sentences = Findings(), []
+        table = siting.read(path, ground, findings=findings, sentences=sentences)
+        assert table["cost"].tolist() == [1_200_000, 30_000_000, 200_000]
+        assert table["area_m2"].tolist() == [100, 2_000_000, 10_000]
+        assert said in sentences[0]
+        assert [(one.code, one.id) for one in findings] == [("tables.usual_cost", "备选.csv:4")]
+        assert "200,000" in findings.items[0].detail
 
 
 @pytest.mark.parametrize(
@@ -114,8 +128,11 @@ def test_tables_of_no_use_are_refused_in_a_sentence(ground, tmp_path, text, says
 def test_the_command_tells_the_rows_that_it_does_not_use(run, tmp_path):
     folder = run.save(tmp_path / "run", published=False).folder
     lon, lat = homes(siting.on(run), 2)
-    rows = [f"good,{lon[0]},{lat[0]}", f"also,{lon[1]},{lat[1]}", "far,114.9,31.9"]
-    (tmp_path / "rooms.csv").write_text("\n".join(["id,lon,lat", *rows]), encoding="utf-8")
+    rows = [f"good,{lon[0]},{lat[0]},5", f"also,{lon[1]},{lat[1]},", "far,114.9,31.9,1"]
+    (tmp_path / "rooms.csv").write_text("\n".join(["id,lon,lat,造价（万元）", *rows]), encoding="utf-8")
     said = one("site", str(folder), "-s", "clinic", "-k", "1", "--candidates", str(tmp_path / "rooms.csv"), "--no-map")
     assert said.status == 0, said.err
-    assert "rooms.csv:4: a candidate where the map has no data" in " ".join(said.err.split())
+    words = " ".join(said.err.split())
+    assert "rooms.csv:4: a candidate where the map has no data" in words
+    assert "rooms.csv:3: no cost that can be read: taken as 200,000" in words
+    assert "造价（万元）=cost ×10,000" in words

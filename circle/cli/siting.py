@@ -18,6 +18,7 @@ from rich.table import Table
 from circle.cli.talk import progress, tell
 from circle.errors import Findings, RuleError
 from circle.publish.wording import percent
+from circle.rules import findings
 
 if TYPE_CHECKING:
     from circle.siting import Candidates, Ground, Plan
@@ -101,8 +102,8 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
         ground = siting.Ground.open(folder)
         who = siting.Who(tuple(dict.fromkeys(service)), weight, elderly, worst_zone, _needs(need or []))
         say("finding candidates 生成备选点", None)
-        odd = Findings()
-        said = (tuple(crs or ()), tuple(column or ()), odd)
+        odd, sentences = Findings(), list[str]()
+        said = (tuple(crs or ()), tuple(column or ()), odd, sentences)
         spots = _candidates(ground, candidates, said, rooms=rooms, along=(spacing, allowed, most))
         joins = siting.no_passages()
         if passages:
@@ -114,8 +115,11 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
         target = out or folder / "plan"
         say("page", None)
         plan.save(target, None if no_map else districts.publish)
+    if not quiet:
+        for sentence in sentences:
+            tell(f"read 已读取: {sentence}", Console(file=sys.stderr))
     for one in odd.items:
-        tell(f"circle: {one.id}: {one.detail or one.code}. 该行未使用或单元格按缺失处理。", Console(file=sys.stderr))
+        tell(f"circle: {one.id}: {one.detail or one.code}. {findings()[one.code].label.zh}。", Console(file=sys.stderr))
     if not quiet:
         _report(plan, target, drawn=not no_map)
     if lacking := plan.proof["weight_missing"]:
@@ -140,7 +144,7 @@ def _needs(said: list[str]) -> dict[str, float]:
 def _candidates(
     ground: Ground,
     file: Path | None,
-    said: tuple[tuple[str, ...], tuple[str, ...], Findings],
+    said: tuple[tuple[str, ...], tuple[str, ...], Findings, list[str]],
     *,
     rooms: bool,
     along: tuple[float | None, Path | None, int],
@@ -148,7 +152,7 @@ def _candidates(
     from circle import siting
 
     if file is not None:
-        table = siting.read(file, ground, crs=said[0], column=said[1], findings=said[2])
+        table = siting.read(file, ground, crs=said[0], column=said[1], findings=said[2], sentences=said[3])
     elif rooms:
         table = siting.in_buildings(ground)
     else:

@@ -33,7 +33,13 @@ _YES = {"1", "true", "yes", "y", "是", "√", "✓", "必选", "禁用"}
 
 
 def read(
-    path: str | Path, ground: Ground, *, crs: str | Sequence[str] = (), column: str | Sequence[str] = (), findings: Findings | None = None
+    path: str | Path,
+    ground: Ground,
+    *,
+    crs: str | Sequence[str] = (),
+    column: str | Sequence[str] = (),
+    findings: Findings | None = None,
+    sentences: list[str] | None = None,
 ) -> gpd.GeoDataFrame:
     """Read a table of candidates.
 
@@ -43,6 +49,8 @@ def read(
         As `circle run` takes them: `GCJ-02` or `FILE=GCJ-02`; `HEADER=cost`.
     findings
         Where to say which rows are not used, and which cells are not understood.
+    sentences
+        Where to say what was read as what.
 
     Raises
     ------
@@ -60,14 +68,20 @@ def read(
         _known(ground),
         told,
     )
+    if sentences is not None:
+        sentences.append(table.reading.sentence())
     good = _usable(table, ground, told)
     if not good.any():
         first = f" The first: {told.items[0].detail or told.items[0].code} ({told.items[0].id})." if told.items else ""
         raise SourceError(f"{table.label}: none of its {len(good)} rows can be used as a candidate.{first}")
     frame = table.frame[good]
+    usual = float(rule("cost")["station"])
+    if "cost" in frame:  # nobody should find his million replaced by less without a word
+        without = good & columns.counts(table.frame, "cost").isna().to_numpy()
+        told.extend("tables.usual_cost", table.rows(without), f"no cost that can be read: taken as {usual:,.0f}, the usual one")
     given: dict[str, Any] = {
         "name": columns.scrubbed(columns.texts(frame, "name")).to_numpy(dtype=object),
-        "cost": columns.counts(frame, "cost").fillna(float(rule("cost")["station"])).to_numpy(),
+        "cost": columns.counts(frame, "cost").fillna(usual).to_numpy(),
         "area_m2": columns.counts(frame, "area").fillna(np.inf).to_numpy(),
         "services": [" ".join(_services(cell) or ()) for cell in columns.texts(frame, "service")],
         **{name: columns.texts(frame, name).map(lambda cell: plain(str(cell)) in _YES).to_numpy(dtype=bool) for name in WANTED[-2:]},
