@@ -36,6 +36,11 @@ def test_units_of_headers(header, case):
     assert found.factor == pytest.approx(case.get("factor", 1))
 
 
+@pytest.mark.parametrize(("cell", "meaning"), [(cell, case["is"]) for case in FILE["status"] for cell in case["cells"]])
+def test_words_of_status(cell, meaning):
+    assert (words.word("status", cell) or "") == meaning
+
+
 def test_every_column_has_a_case():
     assert {case["is"] for case in CASES} >= {"lon", "lat", "name", "type", "households", "elderly", "levels", "compound", "number", "grid"}
 

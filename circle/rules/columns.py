@@ -61,6 +61,7 @@ class _Rules:
     note: re.Pattern[str]
     sheets: Mapping[str, tuple[str, ...]]
     words: Mapping[str, Mapping[str, str]]
+    status_stems: tuple[tuple[str, str], ...]
     units: Mapping[str, Mapping[str, float]]
     unit_labels: Mapping[str, Label]
     multiples: Mapping[str, float]
@@ -243,10 +244,14 @@ def sheet_words(use: str) -> tuple[str, ...]:
 def word(section: str, cell: str) -> str | None:
     """What a cell of the column `passage`, `status` or `use` means, or None where it says nothing that is known.
 
-    >>> word("passage", "刷卡"), word("status", "在建"), word("use", "多层住宅"), word("status", "正常")
-    ('residents', 'planned', 'apartments', None)
+    >>> word("passage", "刷卡"), word("status", "已停业"), word("use", "多层住宅"), word("status", "待核")
+    ('residents', 'gone', 'apartments', None)
     """
-    return _rules().words[section].get(plain(cell))
+    rules, text = _rules(), plain(cell)
+    known = rules.words[section].get(text)
+    if known is not None or section != "status":
+        return known
+    return next((meaning for stem, meaning in rules.status_stems if stem in text), None)
 
 
 @lru_cache(maxsize=1)
@@ -272,12 +277,14 @@ def _rules() -> _Rules:
         inner = root.inner(section)
         words[section] = {plain(each): meaning for meaning in inner.table for each in inner.words(meaning)}
         inner.done()
+    stems = root.inner("status_stems")
     sheets = root.inner("sheets")
     made = _Rules(
         columns, by_word, tuple(patterns),
         private=re.compile("|".join(f"(?:{pattern})" for pattern in root.words("private"))),
         total=re.compile(root.text("total")), note=re.compile(root.text("note")),
         sheets={use: sheets.words(use) for use in sheets.table}, words=words,
+        status_stems=tuple((plain(stem), meaning) for meaning in stems.table for stem in stems.words(meaning)),
         units=units, unit_labels=labels, multiples={each: multiples.number(each, above=True) for each in multiples.table},
         remarks=re.compile("|".join(f"(?:{pattern})" for pattern in root.words("remarks"))),
         rates=re.compile(root.text("rates")), table_unit=re.compile(root.text("table_unit"), re.IGNORECASE),

@@ -221,7 +221,7 @@ def _read(sheet: Sheet, key: str, header: str, factor: float, findings: Findings
         values = np.round(values * factor, 6)  # 0.28 of 万 is 2800, not 2800.0000000000005
     with np.errstate(invalid="ignore"):
         odd = ~np.isfinite(values) | (((values < 0) | (values > column.most)) & (kind == "count"))
-    said = odd & cells.map(_says, na_action="ignore").eq(True).to_numpy()  # noqa: FBT003
+    said = odd & cells.map(says, na_action="ignore").eq(True).to_numpy()  # noqa: FBT003
     values[odd] = np.nan
     findings.extend("tables.odd_value", [f"{sheet.label}:{line}" for line in sheet.line[said]], f"{header}: not a {_a(column)}")
     return pd.Series(values, index=cells.index)
@@ -233,7 +233,7 @@ def _a(column: words.Column) -> str:
     return "coordinate" if column.kind == "angle" else "number"
 
 
-def _says(cell: object) -> bool:
+def says(cell: object) -> bool:
     """Whether a cell says anything: a dash or 无 stands for an empty one."""
     return str(cell).strip() not in {"", "-", "—", "－", "/", "无", "暂无", "不详", "nan", "None", "null", "NA", "N/A"}
 
@@ -295,4 +295,4 @@ def overrides(texts: Iterable[str]) -> tuple[Override, ...]:
     return tuple(Override.parse(text) for text in texts)
 
 
-__all__ = ["Override", "Reading", "counts", "need", "overrides", "scrubbed", "texts", "understand"]
+__all__ = ["Override", "Reading", "counts", "need", "overrides", "says", "scrubbed", "texts", "understand"]

@@ -13,6 +13,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import NDArray
 
 from circle import rules
 from circle.errors import Findings, RuleError
@@ -74,9 +75,7 @@ def rows(table: Located, services: Collection[str], ground: Ground, findings: Fi
             table.rows(np.arange(len(frame)) == row)[0] if len(frame) < 5000 else table.label,
             said.iloc[row][:40],
         )
-    status = [words.word("status", text) if text else None for text in columns.texts(frame, "status")]
-    shut = np.asarray([word is not None for word in status], dtype=bool)
-    findings.extend("tables.not_open", table.rows(shut & ~unknown))
+    shut = _shut(table, unknown, findings)
     placed = table.placed
     findings.extend("tables.no_location", table.rows(~placed & ~unknown & ~shut), "a facility")
     middles = shapely.point_on_surface(table.shapes)
@@ -107,6 +106,20 @@ def rows(table: Located, services: Collection[str], ground: Ground, findings: Fi
         return out.assign(merged="")[[*facility_table.COLUMNS, "geometry"]]
     kept = [facility_table.once(group, ground.plane, findings) for _, group in out.groupby("service", sort=True)]
     return gpd.GeoDataFrame(pd.concat(kept), geometry="geometry", crs="EPSG:4326")[[*facility_table.COLUMNS, "geometry"]]
+
+
+def _shut(table: Located, unknown: NDArray[np.bool_], findings: Findings) -> NDArray[np.bool_]:
+    """Rows that do not count yet, or any more, by their status; one that is not known counts as open, and is told."""
+    said = columns.scrubbed(columns.texts(table.frame, "status"))
+    means = {text: words.word("status", text) for text in pd.unique(said) if text}
+    status = said.map(lambda text: means.get(text, "open"))
+    shut = status.isin(["planned", "gone"]).to_numpy(dtype=bool)
+    findings.extend("tables.not_open", table.rows(shut & ~unknown))
+    for text, meaning in means.items():
+        if meaning is None and columns.says(text):
+            rows = (said == text).to_numpy(dtype=bool) & ~unknown
+            findings.extend("tables.unknown_status", table.rows(rows), f"{text[:40]}: counted as open")
+    return shut
 
 
 def _kinds(table: Located, name: pd.Series) -> list[tuple[str, ...] | None]:
