@@ -42,3 +42,19 @@ def test_what_is_planned_or_closed_is_not_counted_and_an_unknown_status_is_told(
     assert [(one.id, one.detail) for one in out.place.findings if one.code == "tables.unknown_status"] == [
         ("list.csv:10", "待核: counted as open")
     ]
+
+
+def test_a_line_that_is_another_rows_id_and_a_second_list_of_the_same_name(town, tmp_path):
+    """Lines 2 and 5 have no id, and another row's id is 2; a list of the same name has the same ids."""
+    ids = ["", "7", "8", "", "2", "row-2"]
+    rows = [(one, f"第{place}便利店", "便利店", *at) for place, (one, at) in enumerate(zip(ids, spots(town, 6), strict=True))]
+    (tmp_path / "b").mkdir()
+    for folder, some in ((tmp_path, rows), (tmp_path / "b", [("2", "乙便利店", "便利店", *spots(town, 9)[8])])):
+        with (folder / "list.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("编号", "名称", "类别", "经度", "纬度"), *some])
+    both = layers.Layers(facilities=(str(tmp_path / "list.csv"), str(tmp_path / "b" / "list.csv")))
+    found = layers.enrich(town.place(), both, SERVICES).place.facilities
+    assert dict(zip(found["name"], found["facility"], strict=True)) == {
+        "第0便利店": "list/row-row-2", "第1便利店": "list/7", "第2便利店": "list/8", "第3便利店": "list/5", "第4便利店": "list/2",
+        "第5便利店": "list/row-2", "乙便利店": "list/2 (2)",
+    }  # fmt: skip

@@ -19,7 +19,7 @@ from circle.rules import columns as words
 from circle.sources import buildings as building_table
 from circle.sources import columns
 from circle.sources.crs_guess import Ground
-from circle.sources.located import Located
+from circle.sources.located import Located, ids
 
 _STOREY_M = 2.9
 
@@ -41,7 +41,7 @@ def added(table: Located, which: NDArray[np.bool_], ground: Ground, findings: Fi
     frame = table.frame.iloc[rows].reset_index(drop=True)
     drawn = shapes[rows]
     lives = [meant[row].residential for row in rows]
-    out = gpd.GeoDataFrame({"building": _ids(table, frame, rows)}, geometry=drawn, crs="EPSG:4326")
+    out = gpd.GeoDataFrame({"building": ids(table, rows)}, geometry=drawn, crs="EPSG:4326")
     name, door = columns.scrubbed(columns.texts(frame, "name")), columns.texts(frame, "number")
     out["name"] = name.where(name != "", door).to_numpy(dtype=object)
     out["use"] = use[rows]
@@ -54,15 +54,6 @@ def added(table: Located, which: NDArray[np.bool_], ground: Ground, findings: Fi
     out["residential"] = np.where(unsaid, building_table.assumed_home(out["area_m2"]), homes)
     out["residential_by"] = pd.Categorical(np.where(unsaid, "assumed", "use"), categories=["use", "area", "assumed"])
     return building_table.estimated(out, pd.Series(np.nan, index=out.index)).assign(compound="")
-
-
-def _ids(table: Located, frame: pd.DataFrame, rows: NDArray[np.intp]) -> list[str]:
-    """`FILE/id`, by the line where the file gives none or gives it twice."""
-    said = columns.texts(frame, "id")
-    lines = table.reading.sheet.line.to_numpy()[rows]
-    twice = said.duplicated(keep=False) | (said == "")
-    stem = table.reading.sheet.path.stem
-    return [f"{stem}/{line if double else text}" for text, double, line in zip(said, twice, lines, strict=True)]
 
 
 def _area(shapes: NDArray[np.object_], plane: Plane) -> NDArray[np.float64]:

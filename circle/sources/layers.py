@@ -210,7 +210,7 @@ def _facilities(out: Enriched, spec: str, mode: dict[str, str], services: Collec
     offers.at_buildings(table, place.buildings, place.zones, ground.plane)
     if not table.placed.any():
         columns.need(table.reading, "lon", "none of its rows can be placed: no coordinates, and no building that it names")
-    mine = offers.rows(table, services, ground, place.findings)
+    mine = offers.apart(offers.rows(table, services, ground, place.findings), place.facilities)
     out.place = replace(place, facilities=offers.joined(mine, place.facilities, mode, ground.plane, place.findings))
     out.told("facilities", table)
     out.understood[-1]["offered"] = {str(k): int(v) for k, v in mine["service"].value_counts().sort_index().items()}

@@ -87,6 +87,22 @@ class Located:
         return [f"{self.label}:{line}" for line in self.reading.sheet.line.to_numpy()[which]]
 
 
+def ids(table: Located, rows: NDArray[np.intp] | None = None) -> list[str]:
+    """`FILE/id` of rows (all by default), by the line where the file gives none, gives it twice, or gives it as the line of another."""
+    sheet, every = table.reading.sheet, np.arange(len(table.frame))
+    rows = every if rows is None else rows
+    said = columns.texts(table.frame.iloc[rows], "id").astype(str)
+    twice = (said.duplicated(keep=False) | (said == "")).to_numpy()
+    taken, out = set(said[~twice]), []
+    for text, double, line in zip(said, twice, sheet.line.to_numpy()[rows], strict=True):
+        own = str(line) if double else text
+        while double and own in taken:
+            own = f"row-{own}"
+        taken.add(own)
+        out.append(f"{sheet.path.stem}/{own}")
+    return out
+
+
 def opened(spec: str, use: str) -> Sheet:
     """Any file of the planner's; `use` is `buildings`, `facilities`, `zones` or `gates`.
 

@@ -24,7 +24,7 @@ from circle.rules.loading import suggest
 from circle.sources import columns, ledger
 from circle.sources import facilities as facility_table
 from circle.sources.crs_guess import Ground
-from circle.sources.located import Located
+from circle.sources.located import Located, ids
 
 WANTED = ("id", "name", "service", "type", "typecode", "status", "compound", "number", "address", "capacity")
 MODES = ("add", "replace")
@@ -84,13 +84,13 @@ def rows(table: Located, services: Collection[str], ground: Ground, findings: Fi
     if away.any():
         findings.add("tables.outside", table.label, f"{away.sum()} facilities lie where the map has no data")
     used = np.flatnonzero(placed & inside & ~shut & ~unknown)
-    ids = _ids(table)
+    own = ids(table)
     made = [(row, service) for row in used for service in kinds[row] or () if service in services]
     where = np.asarray([row for row, _ in made], dtype=np.intp)
     tags = columns.texts(frame, "type").where(columns.texts(frame, "type") != "", columns.texts(frame, "typecode"))
     out = gpd.GeoDataFrame(
         {
-            "facility": [ids[row] for row in where],
+            "facility": [own[row] for row in where],
             "service": [service for _, service in made],
             "name": name.to_numpy(dtype=object)[where],
             "source": table.label,
@@ -163,11 +163,16 @@ def _or(tags: categories.Tags, name: str, said: tuple[str, ...]) -> tuple[str, .
     return found if found else said
 
 
-def _ids(table: Located) -> list[str]:
-    said = columns.texts(table.frame, "id")
-    odd = said.duplicated(keep=False) | (said == "")
-    stem = table.reading.sheet.path.stem
-    return [f"{stem}/{line if twice else text}" for text, twice, line in zip(said, odd, table.reading.sheet.line, strict=True)]
+def apart(mine: gpd.GeoDataFrame, theirs: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Facilities of a list with ids that none has yet: two lists may be called alike."""
+    taken = set(theirs["facility"].astype(str))
+    new: dict[str, str] = {}
+    for one in dict.fromkeys(mine["facility"]):
+        other, number = one, 2
+        while other in taken:
+            other, number = f"{one} ({number})", number + 1
+        new[one] = other
+    return mine.assign(facility=[new[one] for one in mine["facility"]])
 
 
 def at_buildings(table: Located, buildings: gpd.GeoDataFrame, zones: gpd.GeoDataFrame, plane: Plane) -> None:
