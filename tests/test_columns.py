@@ -195,6 +195,23 @@ def test_two_columns_of_one_name_are_asked_about_unless_they_agree(tmp_path):
     assert reading(path)[0].frame["households"].tolist() == [1.0]
 
 
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("便利蜂（卡尔生活馆店）", "便利蜂（卡尔生活馆店）"),
+        ("便利蜂(亦庄店)", "便利蜂(亦庄店)"),
+        ("便利蜂（亦庄店）13812345678", "便利蜂（亦庄店）"),
+        ("便利蜂（13812345678）", "便利蜂"),
+        ("便利蜂（电话：0714-5412345）", "便利蜂"),
+        ("便利蜂　１２号店", "便利蜂 12号店"),
+    ],
+)
+def test_names_of_branches_keep_their_brackets(tmp_path, written, stored):
+    path = tmp_path / "a.csv"
+    path.write_text(f"名称,户数\n{written},1\n", encoding="utf-8")
+    assert columns.scrubbed(reading(path)[0].frame["name"]).tolist() == [stored]
+
+
 def test_what_is_not_understood_is_asked_for_by_name(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("某列,联系电话\nx,1\n", encoding="utf-8")

@@ -24,6 +24,10 @@ from circle.sources.spreadsheets import UNCALCULATED, Sheet
 _DOUBLE = re.compile(r" \(\d+\)$")
 _UNIT = re.compile(r"([\d,.]*\d)\s*([^\d\s,.].*)")  # 48户, 1.2万人
 _PERSONAL = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx]|0\d{2,3}[-－ ]?\d{7,8})(?!\d)")
+_WIDE = re.compile("([（）])")
+_EMPTY = re.compile(
+    r"[(（][\s,，、:：-]*(?:(?:电话|手机|联系方式|tel|phone)[\s.:：]*)?[)）]", re.IGNORECASE
+)  # a bracket that held a number alone
 _SHOWN = 12
 
 
@@ -265,17 +269,27 @@ def _text(cell: object) -> str:
     """A cell as text; 3.0 is 3; phone and identity numbers inside a text are taken out."""
     if isinstance(cell, float):
         return "" if cell != cell else f"{cell:.15g}"  # noqa: PLR0124 - NaN
-    text = " ".join(unicodedata.normalize("NFKC", str(cell)).split()) if not str(cell).isascii() else " ".join(str(cell).split())
+    text = " ".join(_normal(str(cell)).split()) if not str(cell).isascii() else " ".join(str(cell).split())
     return "".join(letter for letter in text if letter.isprintable())
+
+
+def _normal(text: str) -> str:
+    """Digits and letters of one width; brackets stay as they were written: they are shown, and whatever compares names makes them one."""
+    return "".join(part if part in "（）" else unicodedata.normalize("NFKC", part) for part in _WIDE.split(text))
 
 
 def scrubbed(texts: pd.Series) -> pd.Series:
     """Names with phone and identity numbers taken out of them.
 
-    >>> scrubbed(pd.Series(["李家诊所 13812345678", "便民超市"])).tolist()
-    ['李家诊所', '便民超市']
+    >>> scrubbed(pd.Series(["李家诊所 13812345678", "便利蜂（生活馆店）", "门房（电话 13812345678）"])).tolist()
+    ['李家诊所', '便利蜂（生活馆店）', '门房']
     """
-    return texts.map(lambda text: _PERSONAL.sub("", text).strip(" ,，、:：()（）-") if isinstance(text, str) else text)
+    return texts.map(lambda text: _scrubbed(text) if isinstance(text, str) else text)
+
+
+def _scrubbed(text: str) -> str:
+    out, taken = _PERSONAL.subn("", text)
+    return _EMPTY.sub("", out).strip(" ,，、:：-").rstrip("(（ ") if taken else text
 
 
 def texts(frame: pd.DataFrame, column: str) -> pd.Series:
