@@ -174,6 +174,29 @@ def test_the_right_sheet_is_taken_or_asked_for(tmp_path):
         opened(f"{path}:网格", "zones")
 
 
+def test_other_filled_sheets_are_named_with_how_to_read_them(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = "便民设施"
+    for title, rows in (("便利店", 3), ("说明", 0), ("药店", 0)):
+        book.create_sheet(title)
+        for number in range(rows):
+            book[title].append([f"便利店{number}", 5])
+    book["便利店"].insert_rows(1)
+    book["便利店"]["A1"], book["便利店"]["B1"] = "名称", "户数"
+    book["说明"].append(["本表由街道填写"])
+    book["药店"].append(["名称", "户数"])  # a header and no record
+    book["便民设施"].append(["名称", "户数", "经度"])
+    book["便民设施"].append(["x", 1, 2])
+    path = tmp_path / "网点.xlsx"
+    book.save(path)
+    read, findings = reading(path)
+    assert read.frame["name"].tolist() == ["x"]
+    assert "网点.xlsx:便利店 (3 rows)" in read.sentence()
+    assert [(one.code, one.id) for one in findings] == [("tables.other_sheet", "网点.xlsx:便利店")]
+    _, findings = reading(f"{path}:便利店")
+    assert not len(findings)  # who names a sheet means that one
+
+
 def test_formulas_that_were_never_calculated_are_refused(tmp_path):
     book = openpyxl.Workbook()
     book.active.append(["名称", "户数", "备用"])

@@ -88,6 +88,8 @@ class Reading:
         parts += [f"private, not read: {', '.join(self.private)}"] if self.private else []
         parts += [f"not used: {', '.join(self.unused[:_SHOWN])}{' …' if len(self.unused) > _SHOWN else ''}"] if self.unused else []
         parts += [f"{len(self.sheet.set_aside)} lines are sums or remarks"] if self.sheet.set_aside else []
+        names = ", ".join(f"{self.sheet.path.name}:{other} ({count:,} rows)" for other, count in self.sheet.others.items())
+        parts += [f"other sheets, not read unless named: {names}"] if names else []
         return "; ".join(parts)
 
     def _times(self, column: str) -> str:
@@ -113,6 +115,10 @@ def understand(sheet: Sheet, wanted: Sequence[str], overrides: Iterable[Override
     sheet.understood = chosen
     for line, why in sheet.set_aside:
         findings.add("tables.not_a_record", f"{sheet.label}:{line}", why)
+    for other, count in sheet.others.items():
+        findings.add(
+            "tables.other_sheet", f"{sheet.path.name}:{other}", f"{count:,} rows; to read them name it too: {sheet.path.name}:{other}"
+        )
     rest = [header for header in sheet.frame.columns if header not in chosen.values() and not _nameless(sheet, header)]
     private = [header for header in rest if words.private(_DOUBLE.sub("", header))]
     scaled = {key: factor for key, factor in factors.items() if factor != 1}

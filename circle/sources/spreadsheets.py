@@ -61,6 +61,8 @@ class Sheet:
         Lines that are no records, with the reason: `sum`, `remark`, `header`.
     unit
         What stands above the header about the unit of its numbers: `单位：万人`; empty where nothing does.
+    others
+        Sheets of the same workbook that hold records as well and were not asked for, with the number of their rows.
     understood
         Filled by the reader: our column → header of the file.
     """
@@ -74,6 +76,7 @@ class Sheet:
     cut: bool = False
     set_aside: list[tuple[int, str]] = field(default_factory=list)
     unit: str = ""
+    others: dict[str, int] = field(default_factory=dict)
     understood: dict[str, str] = field(default_factory=dict)
 
 
@@ -202,7 +205,9 @@ def _workbook(path: Path, layer: str | None, use: str) -> Sheet:
     if not filled:
         raise SourceError(f"{path}: the workbook holds no table. Save it again with the values in it.")
     name = _best_sheet(path, filled, use)
-    return _table(path, path.name if len(names) == 1 else f"{path.name}:{name}", filled[name])
+    sheet = _table(path, path.name if len(names) == 1 else f"{path.name}:{name}", filled[name])
+    sheet.others = {other: _records(rows) for other, rows in filled.items() if other != name and _records(rows)}
+    return sheet
 
 
 def _sheet_rows(sheet: Any, uncalculated: frozenset[str]) -> list[tuple[int, list[Any]]]:
@@ -282,6 +287,13 @@ def _best_sheet(path: Path, sheets: dict[str, list[tuple[int, list[Any]]]], use:
     if len(among) == 1:
         return among[0]
     raise SourceError(f"{path}: it has several sheets: {', '.join(sheets)}. Say which: {path.name}:{next(iter(sheets))}.")
+
+
+def _records(rows: list[tuple[int, list[Any]]]) -> int:
+    """How many rows stand below a header of which a word is known; none where there is no such header: a sheet of remarks is no table."""
+    place, height, score = _header(rows)
+    below = ([str(cell) for cell in row if cell is not None] for _, row in rows[place + height :])
+    return sum(bool(texts) and words.record(texts) for texts in below) if score else 0
 
 
 # ---------------------------------------------------------------- rows to a frame
