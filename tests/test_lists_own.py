@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 
+import geopandas as gpd
 import pytest
+import shapely
 from town import Town
 
 from circle.sources import layers
@@ -37,7 +39,7 @@ def test_what_is_planned_or_closed_is_not_counted_and_an_unknown_status_is_told(
     status = ["规划中", "在建中", "已停业", "歇业", "已撤销", "已拆", "装修中", "正常", "待核", "-"]
     rows = [(f"{word}便利店", "便利店", word, *at) for word, at in zip(status, spots(town, 10), strict=True)]
     out = listed(town, tmp_path / "list.csv", [("名称", "类别", "状态", "经度", "纬度"), *rows])
-    assert sorted(out.place.facilities["name"]) == sorted(["正常便利店", "待核便利店", "便利店"])
+    assert sorted(out.place.facilities["name"]) == sorted(["正常便利店", "待核便利店", "-便利店"])
     assert out.place.findings.counts() == {"tables.not_open": 7, "tables.unknown_status": 1}
     assert [(one.id, one.detail) for one in out.place.findings if one.code == "tables.unknown_status"] == [
         ("list.csv:10", "待核: counted as open")
@@ -58,3 +60,38 @@ def test_a_line_that_is_another_rows_id_and_a_second_list_of_the_same_name(town,
         "第0便利店": "list/row-row-2", "第1便利店": "list/7", "第2便利店": "list/8", "第3便利店": "list/5", "第4便利店": "list/2",
         "第5便利店": "list/row-2", "乙便利店": "list/2 (2)",
     }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def grids(town):
+    """Two communities along the street, each with grids 1 and 2 of four homes in all; grid 2 of the second is far away from every home."""
+    boxes = [(-200, 0, -100, 50), (-100, 0, 0, 50), (0, 0, 250, 50), (600, 0, 700, 50)]
+    frame = {"社区": ["甲社区", "甲社区", "乙社区", "乙社区"], "网格": ["第1网格", "第2网格"] * 2, "小区": ["a"] * 4}
+    return gpd.GeoDataFrame(frame, geometry=[town._shape(shapely.box(*box)) for box in boxes], crs=4326)
+
+
+def test_one_number_in_two_communities_is_two_grids_and_the_communities_are_a_layer(town, grids, tmp_path):
+    grids.to_file(tmp_path / "网格.geojson")
+    out = layers.enrich(town.place(), layers.Layers(zones=(str(tmp_path / "网格.geojson"),)), SERVICES)
+    zones = out.place.zones
+    assert sorted(zones.loc[zones["layer"] == "grid", "zone"]) == ["乙社区 第1网格", "乙社区 第2网格", "甲社区 第1网格", "甲社区 第2网格"]
+    assert sorted(zones.loc[zones["layer"] == "community", "name"]) == ["乙社区", "甲社区"]
+    homes = out.place.buildings
+    assert homes["zone_grid"].value_counts().to_dict() == {"甲社区 第1网格": 2, "甲社区 第2网格": 2, "乙社区 第1网格": 4}
+    assert homes["zone_community"].value_counts().to_dict() == {"甲社区": 4, "乙社区": 4}
+    assert out.understood[0]["columns"] == {"grid": "网格", "community": "社区"}
+    assert "not used: 小区" in out.sentences[0]  # of what is listed as understood something is made
+
+
+def test_grids_of_one_community_keep_their_numbers(town, grids, tmp_path):
+    grids.iloc[:2].to_file(tmp_path / "网格.geojson")
+    zones = layers.enrich(town.place(), layers.Layers(zones=(str(tmp_path / "网格.geojson"),)), SERVICES).place.zones
+    assert sorted(zones.loc[zones["layer"] == "grid", "zone"]) == ["第1网格", "第2网格"]
+
+
+def test_a_ledger_with_one_number_in_two_communities_is_two_grids_too(town, tmp_path):
+    path = tmp_path / "台账.csv"
+    path.write_text("名称,社区,网格,户数\n1号楼,甲,1,5\n2号楼,乙,1,5\n", encoding="utf-8")
+    # each name stands once in the town
+    out = layers.enrich(town.place(), layers.Layers(buildings=(str(path),)), SERVICES)
+    assert set(out.place.buildings["zone_grid"]) - {""} == {"甲 1", "乙 1"}

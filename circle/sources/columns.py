@@ -92,6 +92,11 @@ class Reading:
         parts += [f"other sheets, not read unless named: {names}"] if names else []
         return "; ".join(parts)
 
+    def leave(self, keys: Iterable[str]) -> None:
+        """Say of columns that were read, and then used for nothing, that they are not used."""
+        gone = [self.sheet.understood.pop(key) for key in sorted(keys) if key in self.sheet.understood]
+        self.unused += [header for header in gone if header not in self.unused]
+
     def _times(self, column: str) -> str:
         return f" ×{self.scaled[column]:,.10g}" if column in self.scaled else ""
 

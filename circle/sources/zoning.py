@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from circle.errors import Findings, SourceError
 from circle.schema import zone_column
 from circle.sources import columns, ledger, surroundings
-from circle.sources.located import Located
+from circle.sources.located import PLACED, Located
 
 WANTED = ("id", "name", "grid", "community", "compound", "number", "zone")
 KINDS = ("grid", "community", "compound", "zone")
@@ -33,8 +33,25 @@ def kind(table: Located) -> str:
     return next((each for each, words in _WORDS.items() if any(word in label for word in words)), "zone")
 
 
+def wider(table: Located) -> list[str]:
+    """Layers that a layer of polygons is made of too: a grid says its community, and so its polygons are the communities'."""
+    own = kind(table)
+    return [] if own == "compound" else [each for each in ("community", "zone") if each in table.frame and each != own]
+
+
+def _numbered(table: Located, layer: str, zone: pd.Series) -> pd.Series:
+    """Zones by their community too, where one number stands in several: 第1网格 of 甲社区 is not that of 乙社区."""
+    if layer != "grid" or "community" not in table.frame:
+        return zone
+    community = columns.scrubbed(columns.texts(table.frame, "community"))
+    where = pd.DataFrame({"zone": zone, "community": community})
+    where = where[(zone != "") & (community != "")]
+    twice = where.drop_duplicates()["zone"].duplicated().any()
+    return (community + " " + zone).str.strip().where(zone != "", "") if twice else zone
+
+
 def polygons(table: Located, findings: Findings) -> gpd.GeoDataFrame:
-    """Zones of a layer of polygons: `layer`, `zone`, `name`, geometry. Parts of one zone are one.
+    """Zones of a layer of polygons, and of the `wider` ones: `layer`, `zone`, `name`, geometry. Parts of one zone are one.
 
     Raises
     ------
@@ -46,7 +63,9 @@ def polygons(table: Located, findings: Findings) -> gpd.GeoDataFrame:
     name = columns.scrubbed(columns.texts(frame, "name"))
     name = name.where(name != "", columns.texts(frame, layer))
     zone = columns.texts(frame, "id") if "id" in frame else columns.texts(frame, layer)
-    zone = zone.where(zone != "", name)
+    keyed = _numbered(table, layer, zone.where(zone != "", name))
+    name = name.where(keyed == zone.where(zone != "", name), _numbered(table, layer, name))
+    zone = keyed
     lines = table.reading.sheet.line.astype(str).to_numpy()
     stem = Path(table.label).stem
     zone = pd.Series(np.where(zone == "", np.char.add(f"{stem}/", lines.astype(str)), zone.to_numpy(dtype=object)), dtype=object)
@@ -56,7 +75,14 @@ def polygons(table: Located, findings: Findings) -> gpd.GeoDataFrame:
         raise SourceError(
             f"{table.label}: it holds no area. Zones are polygons, or a table that says which 小区 or building belongs to which."
         )
-    made = gpd.GeoDataFrame({"layer": layer, "zone": zone[areal], "name": name[areal]}, geometry=table.shapes[areal], crs="EPSG:4326")
+    parts = [pd.DataFrame({"layer": layer, "zone": zone, "name": name, "row": np.arange(len(frame))})]
+    for each in wider(table):
+        texts = columns.scrubbed(columns.texts(frame, each))
+        parts.append(pd.DataFrame({"layer": each, "zone": texts, "name": texts, "row": np.arange(len(frame))})[(texts != "").to_numpy()])
+    all_ = pd.concat(parts, ignore_index=True)
+    all_ = all_[areal[all_["row"]]]
+    made = gpd.GeoDataFrame(all_[["layer", "zone", "name"]], geometry=table.shapes[all_["row"]], crs="EPSG:4326")
+    table.reading.leave(set(frame.columns) - {"id", "name", layer, *wider(table), *PLACED})
     return made.dissolve(by=["layer", "zone"], as_index=False, sort=True)[["layer", "zone", "name", "geometry"]]
 
 
@@ -87,7 +113,7 @@ def said(
     for layer in KINDS:
         if layer not in table.frame:
             continue
-        texts = columns.scrubbed(columns.texts(table.frame, layer)).to_numpy(dtype=object)
+        texts = _numbered(table, layer, columns.scrubbed(columns.texts(table.frame, layer))).to_numpy(dtype=object)
         member = np.full(len(out), "", dtype=object)
         for row in np.flatnonzero(found >= 0)[::-1]:
             member[found[row]] = texts[row] or member[found[row]]
