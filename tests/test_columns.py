@@ -123,6 +123,13 @@ def test_numbers_in_tens_of_thousands_are_what_they_mean_and_it_is_said(tmp_path
     assert not len(findings)
 
 
+@pytest.mark.parametrize(("cells", "means"), [("1,017;2,5", [1.017, 2.5]), ("1,017;2,250", [1017.0, 2250.0])])
+def test_a_comma_between_semicolons_is_decimal_where_the_column_shows_it(tmp_path, cells, means):
+    path = tmp_path / "a.csv"
+    path.write_text("name;households\n" + "".join(f"x;{cell}\n" for cell in cells.split(";")), encoding="utf-8")
+    assert reading(path)[0].frame["households"].tolist() == means
+
+
 def test_a_unit_above_the_table_speaks_of_the_columns_that_say_nothing(tmp_path):
     book = openpyxl.Workbook()
     for row in (["小区人口", None, None], [None, None, "单位：万人"], ["小区", "人口", "户数（户）"], ["富源里", 0.3, 1150]):

@@ -9,6 +9,7 @@ import pytest
 import shapely
 from town import Town
 
+from circle.errors import SourceError
 from circle.sources import layers
 
 SERVICES = ["shop", "market", "bus_stop", "service_centre", "clinic"]
@@ -95,3 +96,30 @@ def test_a_ledger_with_one_number_in_two_communities_is_two_grids_too(town, tmp_
     # each name stands once in the town
     out = layers.enrich(town.place(), layers.Layers(buildings=(str(path),)), SERVICES)
     assert set(out.place.buildings["zone_grid"]) - {""} == {"甲 1", "乙 1"}
+
+
+def test_rows_whose_service_nobody_asks_for_are_told_and_used_ones_are_counted(town, tmp_path):
+    kinds = ["便利店", "餐饮", "药店", "便利店", "火锅飞船"]
+    rows = [(f"{kind}{place}", kind, *at) for place, (kind, at) in enumerate(zip(kinds, spots(town, 5), strict=True))]
+    out = listed(town, tmp_path / "网点.csv", [("名称", "类别", "经度", "纬度"), *rows, ("空", "便利店", "", "")])
+    assert sorted(out.place.facilities["name"]) == ["便利店0", "便利店3"]
+    assert out.sentences[0].startswith("网点.csv: 2 of 6 rows used; ")
+    assert out.understood[0]["used"] == 2
+    told = out.place.findings.counts()
+    assert told.get("tables.not_asked", 0) + told.get("tables.unknown_category", 0) == 3
+    assert ("tables.not_asked", "网点.csv:4", "药店") in [(one.code, one.id, one.detail) for one in out.place.findings]
+    assert told["tables.no_location"] == 1
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_decimal_commas_between_semicolons(town, tmp_path, separator):
+    rows = [("tienda", "shop", *(f"{value:.6f}".replace(".", ",") for value in at)) for at in spots(town, 3)]
+    out = listed(town, tmp_path / "centros.csv", [("name", "type", "lon", "lat"), *rows], separator)
+    assert len(out.place.facilities) == 3
+    assert "3 of 3 rows used" in out.sentences[0]
+
+
+def test_a_list_of_which_no_row_has_a_place_is_refused(town, tmp_path):
+    rows = [("甲", "便利店", "东一路", "西二路"), ("乙", "便利店", "东一路", "")]
+    with pytest.raises(SourceError, match=r"none of its 2 rows can be placed: what stands in 经度, 纬度, such as “东一路”"):
+        listed(town, tmp_path / "网点.csv", [("名称", "类别", "经度", "纬度"), *rows])

@@ -117,7 +117,7 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
         plan.save(target, None if no_map else districts.publish)
     if not quiet:
         for sentence in sentences:
-            tell(f"read 已读取: {sentence}", Console(file=sys.stderr))
+            tell(f"read 读取: {sentence}", Console(file=sys.stderr))
     for one in odd.items:
         tell(f"circle: {one.id}: {one.detail or one.code}. {findings()[one.code].label.zh}。", Console(file=sys.stderr))
     if not quiet:

@@ -28,6 +28,7 @@ _WIDE = re.compile("([（）])")
 _EMPTY = re.compile(
     r"[(（][\s,，、:：-]*(?:(?:电话|手机|联系方式|tel|phone)[\s.:：]*)?[)）]", re.IGNORECASE
 )  # a bracket that held a number alone
+_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 _SHOWN = 12
 
 
@@ -63,19 +64,24 @@ class Override:
 
 @dataclass(slots=True)
 class Reading:
-    """What was made of a sheet: `frame` with our columns (numbers where they are numbers), and the words that say so."""
+    """What was made of a sheet: `frame` with our columns (numbers where they are numbers), and the words that say so.
+
+    `used` is how many rows the place took something from; None where nobody counted.
+    """
 
     sheet: Sheet
     frame: pd.DataFrame
     private: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     scaled: dict[str, float] = field(default_factory=dict)
+    used: int | None = None
 
     def as_dict(self) -> dict[str, object]:
         """What was understood, for run.json; headers only, never a cell."""
         return {
             "columns": dict(self.sheet.understood), "private": self.private, "unused": self.unused,
-            "rows": len(self.frame), "set_aside": len(self.sheet.set_aside), **({"scaled": dict(self.scaled)} if self.scaled else {}),
+            "rows": len(self.frame), "set_aside": len(self.sheet.set_aside), **({} if self.used is None else {"used": self.used}),
+            **({"scaled": dict(self.scaled)} if self.scaled else {}),
         }  # fmt: skip
 
     def sentence(self) -> str:
@@ -84,7 +90,8 @@ class Reading:
             ", ".join(f"{header}={column}{self._times(column)}" for column, header in self.sheet.understood.items())
             or "no column by its header"
         )
-        parts = [f"{self.sheet.label}: {len(self.frame):,} rows; {known}"]
+        rows = f"{len(self.frame):,} rows" if self.used is None else f"{self.used:,} of {len(self.frame):,} rows used"
+        parts = [f"{self.sheet.label}: {rows}; {known}"]
         parts += [f"private, not read: {', '.join(self.private)}"] if self.private else []
         parts += [f"not used: {', '.join(self.unused[:_SHOWN])}{' …' if len(self.unused) > _SHOWN else ''}"] if self.unused else []
         parts += [f"{len(self.sheet.set_aside)} lines are sums or remarks"] if self.sheet.set_aside else []
@@ -231,6 +238,8 @@ def _read(sheet: Sheet, key: str, header: str, factor: float, findings: Findings
     if kind == "text":
         texts = cells.map(_text, na_action="ignore").astype(object)
         return texts.where(texts.notna() & (texts != ""), None)
+    if sheet.commas:
+        cells = _dotted(cells, always=kind == "angle")
     values = coordinates.degrees(cells) if kind == "angle" else coordinates.numbers(_bare(cells, key, factor))
     if factor != 1:
         values = np.round(values * factor, 6)  # 0.28 of 万 is 2800, not 2800.0000000000005
@@ -251,6 +260,15 @@ def _a(column: words.Column) -> str:
 def says(cell: object) -> bool:
     """Whether a cell says anything: a dash or 无 stands for an empty one."""
     return str(cell).strip() not in {"", "-", "—", "－", "/", "无", "暂无", "不详", "nan", "None", "null", "NA", "N/A"}
+
+
+def _dotted(cells: pd.Series, *, always: bool) -> pd.Series:
+    """Cells with a dot for the decimal comma: 28,1234. In counts 1,017 is a thousand, unless another cell of the column shows otherwise."""
+    texts = cells.map(lambda cell: cell if isinstance(cell, str) and _COMMA.fullmatch(cell) else None)
+    found = texts.notna()
+    if not found.any() or not (always or (texts[found].str.rpartition(",")[2].str.len() != 3).any()):
+        return cells
+    return cells.where(~found, texts.str.replace(",", ".", regex=False))
 
 
 def _bare(cells: pd.Series, key: str, factor: float) -> pd.Series:

@@ -22,7 +22,7 @@ from circle.rules import columns as words
 from circle.sources import columns, drawn, ledger, offers, population, spreadsheets, zoning
 from circle.sources.barriers import overruled
 from circle.sources.crs_guess import Ground
-from circle.sources.located import Located, Words, located, opened
+from circle.sources.located import Located, Words, located, opened, refuse_unplaced
 
 if TYPE_CHECKING:
     from circle.sources import Place
@@ -152,6 +152,7 @@ def _zones(out: Enriched, spec: str, said: Words, ground: Ground) -> None:
     if zoning.is_map(table):
         new = zoning.polygons(table, place.findings)
         buildings, zones = zoning.assigned(place.buildings, place.zones, new)
+        table.reading.used = int(np.isin(shapely.get_type_id(table.shapes), (3, 6)).sum())
     else:
         if not set(zoning.KINDS) & set(table.frame.columns):
             columns.need(table.reading, "grid", "zones are polygons, or a table that says which 小区 or building belongs to which 网格")
@@ -159,6 +160,7 @@ def _zones(out: Enriched, spec: str, said: Words, ground: Ground) -> None:
         shared = ledger.compound_rows(table, place.buildings, place.zones, found)
         lost = (found == ledger.NONE) & ~np.isin(np.arange(len(found)), list(shared))
         place.findings.extend("tables.unknown_building", table.rows(lost), "no building or compound of the map")
+        table.reading.used = _met(found, shared)
         buildings, zones = zoning.said(place.buildings, place.zones, table, (found, shared))
     out.place = replace(place, buildings=buildings, zones=zones)
     out.told("zones", table)
@@ -177,11 +179,17 @@ def _buildings(out: Enriched, spec: str, said: Words, ground: Ground) -> None:
         place.findings.extend("tables.added_building", new["building"])
         found, buildings = _with(table, found, buildings, new)
     shared = ledger.compound_rows(table, buildings, place.zones, found)
+    table.reading.used = _met(found, shared)
     buildings = ledger.apply(buildings, table, found, shared, place.findings)
     buildings, zones = zoning.said(buildings, place.zones, table, (found, shared))
     order = buildings.sort_values("building", kind="stable").reset_index(drop=True)
     out.place = replace(place, buildings=gpd.GeoDataFrame(order, geometry="geometry", crs="EPSG:4326"), zones=zones)
     out.told("buildings", table)
+
+
+def _met(found: ledger.Ints, shared: dict[int, ledger.Ints]) -> int:
+    """How many rows of a ledger mean a building, or the buildings of a compound."""
+    return int((found >= 0).sum()) + len(shared)
 
 
 def _with(
@@ -208,8 +216,7 @@ def _facilities(out: Enriched, spec: str, mode: dict[str, str], services: Collec
     place, (said, ground) = out.place, where
     table = located(spec, "facilities", offers.WANTED, said, ground, place.findings)
     offers.at_buildings(table, place.buildings, place.zones, ground.plane)
-    if not table.placed.any():
-        columns.need(table.reading, "lon", "none of its rows can be placed: no coordinates, and no building that it names")
+    refuse_unplaced(table, "and no building that it names")
     mine = offers.apart(offers.rows(table, services, ground, place.findings), place.facilities)
     out.place = replace(place, facilities=offers.joined(mine, place.facilities, mode, ground.plane, place.findings))
     out.told("facilities", table)

@@ -87,6 +87,28 @@ class Located:
         return [f"{self.label}:{line}" for line in self.reading.sheet.line.to_numpy()[which]]
 
 
+def refuse_unplaced(table: Located, otherwise: str) -> None:
+    """Refuse a list of which no row has a place; `otherwise` says by what else a row might have had one.
+
+    Raises
+    ------
+    SourceError
+        It has no columns of coordinates, or what stands in them is none.
+    """
+    if table.placed.any():
+        return
+    headers = [table.reading.sheet.understood[key] for key in PLACED if key in table.frame]
+    if not headers:
+        columns.need(table.reading, "lon", f"none of its rows can be placed: no coordinates, {otherwise}")
+    said = (str(cell) for header in headers for cell in table.reading.sheet.frame[header] if cell is not None)
+    first = "".join(letter if letter.isprintable() else "�" for letter in next(said, ""))[:40]
+    what = f"such as “{first}”, is no coordinate" if first else "is nothing at all"
+    raise SourceError(
+        f"{table.label}: none of its {len(table.frame):,} rows can be placed: what stands in {', '.join(headers)}, {what}, {otherwise}. "
+        "Write decimal degrees (116.4890) or degrees, minutes and seconds."
+    )
+
+
 def ids(table: Located, rows: NDArray[np.intp] | None = None) -> list[str]:
     """`FILE/id` of rows (all by default), by the line where the file gives none, gives it twice, or gives it as the line of another."""
     sheet, every = table.reading.sheet, np.arange(len(table.frame))

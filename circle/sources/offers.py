@@ -87,6 +87,11 @@ def rows(table: Located, services: Collection[str], ground: Ground, findings: Fi
     own = ids(table)
     made = [(row, service) for row in used for service in kinds[row] or () if service in services]
     where = np.asarray([row for row, _ in made], dtype=np.intp)
+    table.reading.used = len(np.unique(where))
+    other = np.zeros(len(frame), dtype=bool)
+    other[np.setdiff1d(used, where)] = True
+    for row, line in zip(np.flatnonzero(other), table.rows(other), strict=True):
+        findings.add("tables.not_asked", line, said.iloc[row][:40] or name.iloc[row][:40])
     tags = columns.texts(frame, "type").where(columns.texts(frame, "type") != "", columns.texts(frame, "typecode"))
     out = gpd.GeoDataFrame(
         {

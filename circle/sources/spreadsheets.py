@@ -61,6 +61,8 @@ class Sheet:
         Lines that are no records, with the reason: `sum`, `remark`, `header`.
     unit
         What stands above the header about the unit of its numbers: `单位：万人`; empty where nothing does.
+    commas
+        Its cells stand between semicolons or tabs: a comma in a number may be the decimal one.
     others
         Sheets of the same workbook that hold records as well and were not asked for, with the number of their rows.
     understood
@@ -76,6 +78,7 @@ class Sheet:
     cut: bool = False
     set_aside: list[tuple[int, str]] = field(default_factory=list)
     unit: str = ""
+    commas: bool = False
     others: dict[str, int] = field(default_factory=dict)
     understood: dict[str, str] = field(default_factory=dict)
 
@@ -112,7 +115,10 @@ def read(path: Path, layer: str | None, use: str) -> Sheet:
             raise SourceError(f"{path}: the file is empty. Save the table again.")
         if path.suffix.lower() in (".xlsx", ".xlsm"):
             return _workbook(path, layer, use)
-        return _table(path, path.name, _csv_rows(path))
+        rows, separator = _csv_rows(path)
+        sheet = _table(path, path.name, rows)
+        sheet.commas = separator in ";\t"
+        return sheet
     except OSError as trouble:
         if isinstance(trouble, SourceError):
             raise
@@ -149,7 +155,8 @@ def decode(path: Path) -> str:
     raise SourceError(f"{path}: neither UTF-8 nor GB18030 (GBK) text. Open it in Excel or WPS and save it as “CSV UTF-8”.")
 
 
-def _csv_rows(path: Path) -> list[tuple[int, list[Any]]]:
+def _csv_rows(path: Path) -> tuple[list[tuple[int, list[Any]]], str]:
+    """Rows with their lines, and what separates the cells."""
     text = decode(path)
     first = [line for line in text[:20_000].splitlines() if line.strip()][:5]
     if not first:
@@ -170,7 +177,7 @@ def _csv_rows(path: Path) -> list[tuple[int, list[Any]]]:
             last = reader.line_num
     except csv.Error as trouble:
         raise SourceError(f"{path}: line {last + 1} cannot be read ({trouble}). Mend that line, or save the table again.") from trouble
-    return rows
+    return rows, separator
 
 
 # ---------------------------------------------------------------- Excel
