@@ -153,6 +153,7 @@ def test_facilities_by_word_code_and_column_and_what_is_not_counted(tmp_path):
     assert clinic["merged"] == "设施/7"
     assert out.place.findings.counts() == {
         "sources.merged_facility": 1,
+        "tables.not_asked": 1,  # a dentist is no clinic
         "tables.not_open": 1,
         "tables.outside": 1,
         "tables.unknown_category": 1,

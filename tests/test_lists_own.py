@@ -123,3 +123,18 @@ def test_a_list_of_which_no_row_has_a_place_is_refused(town, tmp_path):
     rows = [("甲", "便利店", "东一路", "西二路"), ("乙", "便利店", "东一路", "")]
     with pytest.raises(SourceError, match=r"none of its 2 rows can be placed: what stands in 经度, 纬度, such as “东一路”"):
         listed(town, tmp_path / "网点.csv", [("名称", "类别", "经度", "纬度"), *rows])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "小区,楼号,单元,房号,家庭人数\n某小区,3号楼,1单元,101,3\n",  # a row for each household
+        "名称,户数\n1号楼,\n",  # a column that nobody filled in
+        "设施名称,设施类别,经度,纬度\n便利店,便利店,2.0,48.0\n",
+    ],
+)
+def test_a_ledger_that_says_nothing_of_its_buildings_is_refused(town, tmp_path, text):
+    path = tmp_path / "住户台账.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SourceError, match=r"住户台账.csv: it names buildings and says nothing of them: none of 户数 .*--facilities"):
+        layers.enrich(town.place(), layers.Layers(buildings=(str(path),)), SERVICES)

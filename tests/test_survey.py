@@ -48,6 +48,10 @@ def test_the_text_is_commented_in_both_languages(folder):
 
 FILES = {
     "楼栋台账.csv": ("楼号,户数,人口\n1,20,50\n", "buildings"),
+    "设施台账.csv": ("设施名称,设施类别,经度,纬度\n甲,便利店,1,2\n", "facilities"),
+    "台账.csv": ("设施名称,楼号,户数\n甲,3,1\n", "facilities"),
+    "2023台账.csv": ("小区,楼号,户数\n甲,3,1\n", "buildings"),
+    "某某台账.csv": ("甲,乙\n1,2\n", "buildings"),
     "高德便利店.csv": ("名称,经度,纬度\na,1,2\n", "facilities"),
     "list.csv": ("设施名称,类别\na,b\n", "facilities"),
     "表1.csv": ("楼栋号,户数\n1,2\n", "buildings"),

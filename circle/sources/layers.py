@@ -172,6 +172,7 @@ def _buildings(out: Enriched, spec: str, said: Words, ground: Ground) -> None:
     frame = table.frame
     if not table.placed.any() and not {"id", "compound", "name"} & set(frame.columns):
         columns.need(table.reading, "compound", "it has neither coordinates nor ids")
+    _refuse_silent(table)
     buildings = place.buildings
     found = ledger.building_rows(table, buildings, place.zones, ground.plane)
     new = drawn.added(table, found == ledger.NONE, ground, place.findings)
@@ -185,6 +186,26 @@ def _buildings(out: Enriched, spec: str, said: Words, ground: Ground) -> None:
     order = buildings.sort_values("building", kind="stable").reset_index(drop=True)
     out.place = replace(place, buildings=gpd.GeoDataFrame(order, geometry="geometry", crs="EPSG:4326"), zones=zones)
     out.told("buildings", table)
+
+
+def _refuse_silent(table: Located) -> None:
+    """Refuse a ledger that names buildings and says nothing of them.
+
+    Raises
+    ------
+    SourceError
+        It holds no number, no zone and no outline; the message says what a ledger is for.
+    """
+    frame = table.frame
+    says = [*ledger.SAYS, *(["compound"] if table.placed.any() or "id" in frame else [])]  # else a compound only finds the building
+    if zoning.is_map(table) or any(frame[column].notna().any() for column in says if column in frame):
+        return
+    wanted = ", ".join(f"{words.columns()[key].label.zh} ({words.columns()[key].label.en})" for key in ledger.SAYS)
+    raise SourceError(
+        f"{table.label}: it names buildings and says nothing of them: none of {wanted} is filled in. "
+        f"Add one, or say which column it is: --column {table.reading.sheet.path.name}:HEADER=households; where each row is a household "
+        "or a person, count them for each building first. A list of facilities belongs behind --facilities."
+    )
 
 
 def _met(found: ledger.Ints, shared: dict[int, ledger.Ints]) -> int:

@@ -25,6 +25,7 @@ from circle.sources import columns
 from circle.sources.located import Located
 
 WANTED = ("id", "name", "compound", "number", "households", "population", "elderly", "levels", "height", "use", "grid", "community")
+SAYS = ("households", "population", "elderly", "levels", "grid", "community")  # what a ledger tells of a building
 Ints = NDArray[np.intp]
 Shapes = NDArray[np.object_]
 NONE, MANY = -1, -2
