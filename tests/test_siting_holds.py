@@ -131,3 +131,76 @@ def test_the_scenario_of_a_plan_gives_the_plans_minutes_on_a_campus(test_data, t
     assert plan.solution.proven
     assert len(plan.stations)
     run_again(run, plan, tmp_path)
+
+
+# --- what each measure is worth
+
+
+def two_zones() -> tuple[Town, siting.Ground]:
+    """A street of 1,000 m with a house every 100 m; a clinic at its west end reaches the four houses up to x = 350.
+
+    The zone w has the houses up to 450, of which the last waits; the zone e the five others, which all wait.
+    """
+    town = Town()
+    town.street(*((x, 0.0) for x in range(0, 1001, 100)))
+    for x in range(50, 1000, 100):
+        town.house(x, 6.0)
+    town.offer("clinic", 0.0, 0.0)
+    for name, west, east in (("w", -20, 500), ("e", 500, 1020)):
+        town.zone("compound", [(west, -50), (east, -50), (east, 50), (west, 50)], name)
+    return town, ground_of(town.study())
+
+
+@pytest.mark.parametrize(
+    ("means", "zones", "together", "next_best", "loss", "unit"),
+    [
+        (siting.Means(1), "", False, "dear", 0.0, "weight within the limit"),
+        (siting.Means(budget=2.0), "", False, "east", 1.0, "weight within the limit"),
+        (siting.Means(1, 2.0), "", True, "east", 1.0, "weight of buildings with all services"),
+        (siting.Means(1, 2.0), "compound", False, "east", 20.0, "percent points"),
+    ],
+)
+def test_a_replacement_keeps_to_the_question(means, zones, together, next_best, loss, unit):
+    """`best` (700 m) serves all six who wait; `dear` (690 m) too, but costs 9; `east` (900 m) serves five, without the house at 450 m.
+
+    The worst zone: with `best` both are whole; with `east` the zone w keeps four of five, 20 points less.
+    """
+    town, ground = two_zones()
+    table = points(town, (700, 0), (690, 0), (900, 0)).assign(candidate=["best", "dear", "east"], cost=[2.0, 9.0, 1.0])
+    offered = siting.tied(ground, table), siting.no_passages()
+    plan = siting.make(ground, siting.Who(("clinic",), zones=zones), means, offered, together=together)
+    assert plan.stations[["candidate", "next_best"]].to_numpy().tolist() == [["best", next_best]]
+    assert plan.stations["loss"].tolist() == pytest.approx([loss])
+    assert plan.proof["loss_unit"].startswith(unit)
+
+
+def test_what_is_required_has_no_replacement():
+    """`poor` (900 m, five of six) must be built, and k is 1: `best` is not weighed against it."""
+    town, ground = two_zones()
+    table = points(town, (700, 0), (900, 0)).assign(candidate=["best", "poor"], required=[False, True])
+    plan = siting.make(ground, siting.Who(("clinic",)), siting.Means(1), (siting.tied(ground, table), siting.no_passages()))
+    assert plan.stations[["candidate", "next_best", "gain", "loss"]].to_numpy().tolist() == [["poor", "", 5.0, 5.0]]
+    assert plan.curve["cost"].tolist() == [1.0]
+
+
+def test_what_brings_nothing_is_not_built_unless_it_is_required():
+    """One spot serves all six who wait: of three allowed one is built and paid for, and a required one that brings nothing stays."""
+    town, ground = two_zones()
+    table = points(town, (700, 0), (690, 0), (50, 0)).assign(required=[False, False, True])
+    plan = siting.make(ground, siting.Who(("clinic",)), siting.Means(3), (siting.tied(ground, table), siting.no_passages()))
+    assert plan.stations["gain"].tolist() == [6.0, 0.0]
+    assert plan.stations["candidate"].tolist() == ["c0", "c2"]
+    assert (plan.proof["cost"], plan.proof["measures"]) == (2.0, 2)
+    assert plan.curve["cost"].tolist() == [1.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("means", [siting.Means(0), siting.Means(budget=0.0), siting.Means(budget=0.5)])
+@pytest.mark.parametrize("model", ["mclp", "p-median", "p-center"])
+def test_a_plan_of_nothing_is_a_plan(tmp_path, means, model):
+    town, ground = two_zones()
+    offered = siting.tied(ground, points(town, (700, 0))), siting.no_passages()
+    plan = siting.make(ground, siting.Who(("clinic",)), means, offered, model=model)
+    assert (len(plan.stations), plan.solution.proven, plan.curve["k"].tolist()) == (0, True, [0])
+    plan.save(tmp_path / "plan")
+    again = circle.open(tmp_path / "plan")
+    assert (again.buildings["minutes_clinic"].to_numpy() == ground.tables["buildings"]["minutes_clinic"].to_numpy()).all()

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from circle.errors import RuleError, SitingError
-from circle.siting import equity, models, reduce
+from circle.siting import equity, models, reduce, worth
 from circle.siting.models import Means
 from circle.siting.problem import Demands, Measures, Problem
 
@@ -279,3 +279,71 @@ def test_a_time_limit_gives_a_plan_and_its_bound():
     sure = models.solve(problem, "mclp", means=Means(9))
     assert sure.proven
     assert found.objective <= sure.objective <= found.bound + 1e-6
+
+
+def worths(problem: Problem, model: str, built: np.ndarray, *, together: bool, zones: bool) -> list[float]:
+    """What a plan is worth, the first number first; more is better."""
+    seconds = by_hand(problem, built)
+    weight = problem.demands.weight
+    there = np.isfinite(seconds)
+    if model == "p-median":
+        return [weight[there].sum(), -(weight[there] * seconds[there]).sum()]
+    if model == "p-center":
+        return [weight[there].sum(), -seconds[there].max(initial=0.0)]
+    inside = seconds <= LIMIT
+    if together:
+        inside = np.repeat(inside.reshape(-1, 2).all(axis=1), 2)
+    if zones:
+        zone = problem.demands.zone
+        return sorted(weight[inside & (zone == one)].sum() / weight[zone == one].sum() for one in np.unique(zone))
+    return [(weight * inside).sum() / (2 if together else 1)]
+
+
+@QUICK
+@given(
+    problem=problems(),
+    model=st.sampled_from(["mclp", "lscp", "p-median", "p-center"]),
+    means=st.sampled_from([Means(1), Means(2), Means(3), Means(2, 6.0), Means(None, 5.0)]),
+    together=st.booleans(),
+    zones=st.booleans(),
+    required=st.integers(-1, 1),
+)
+def test_no_replacement_that_the_question_allows_beats_a_proven_plan(problem, model, means, together, zones, required):
+    m = problem.measures
+    must = np.arange(len(m)) == required
+    problem = replace(problem, measures=replace(m, required=must))
+    zones, together = zones and model == "mclp", together and model in ("mclp", "lscp")
+    try:
+        found = (
+            equity.worst_first(problem, means=means, together=together)
+            if zones
+            else models.solve(problem, model, means=means, together=together)
+        )
+    except SitingError:
+        return
+    asked = worth.Question(problem, means, model, together, zones)
+    built = worth.lean(asked, found.built)
+    told = worth.measures(asked, built, [str(one) for one in range(len(m))])
+    mine = np.asarray(worths(problem, model, built, together=together, zones=zones))
+    assert np.allclose(mine, worths(problem, model, found.built, together=together, zones=zones))
+    assert (built | ~must).all()
+    assert not (told["loss"] < 0).any()
+    for one, row in told.iterrows():
+        if not row["next_best"]:
+            continue
+        other = int(row["next_best"])
+        swapped = built.copy()
+        swapped[[one, other]] = False, True
+        assert not must[one]
+        assert not built[other]
+        assert means.budget is None or m.cost[swapped].sum() <= means.budget
+        theirs = np.asarray(worths(problem, model, swapped, together=together, zones=zones))
+        apart = mine - theirs
+        first = apart[np.flatnonzero(np.abs(apart) > 1e-9)[:1]]
+        assert (first > 0).all()
+        if zones:
+            assert row["loss"] == pytest.approx(100 * first.sum(), abs=1e-3)
+        elif model in ("p-median", "p-center"):
+            assert row["loss"] == pytest.approx(apart[1]) if apart[0] <= 1e-9 else np.isnan(row["loss"])
+        else:
+            assert row["loss"] == pytest.approx(apart[0])

@@ -23,6 +23,7 @@ from circle.rules import findings
 if TYPE_CHECKING:
     from circle.siting import Candidates, Ground, Plan
 
+WEIGHT = "weight within the limit"
 MODEL_NAMES = ("mclp", "lscp", "p-median", "p-center")
 
 
@@ -184,10 +185,13 @@ def _report(plan: Plan, target: Path, *, drawn: bool) -> None:
     table = Table(*heads, box=None, pad_edge=False)
     for frame, key in ((plan.stations, "candidate"), (plan.passages, "passage")):
         for _, row in frame.iterrows():
-            cost, served, gain, loss = (f"{row[name]:,.0f}" for name in ("cost", "served", "gain", "loss"))
+            cost, served, gain = (f"{row[name]:,.0f}" for name in ("cost", "served", "gain"))
+            loss = "—" if row["loss"] != row["loss"] else f"{row['loss']:,.1f}" if proof["worst_zone_first"] else f"{row['loss']:,.0f}"
             words = (escape(str(row[name])) for name in (key, "name"))
             table.add_row(*words, cost, served, gain, escape(str(row["next_best"])) or "—", loss)
     console.print(table)
+    if proof["loss_unit"] != WEIGHT:
+        tell(f"loses 少 is counted in 单位: {proof['loss_unit']}", console)
     share = percent(found["reached"] / found["of"] if found["of"] else None)
     before, now, of = (f"{found[name]:,.0f}" for name in ("reached_before", "reached", "of"))
     tell(f"within the limit 达标: {before} → {now} of {of} {proof['weight']} × services ({share})", console)

@@ -7,7 +7,7 @@ Never: shows a gain that was not measured again on the whole network.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,14 @@ from numpy.typing import NDArray
 
 from circle import folder, rerun, scenario, schema
 from circle.errors import SitingError
-from circle.siting import equity, instead, models, shut
+from circle.siting import equity, instead, models, shut, worth
 from circle.siting.candidates import Candidates, split
 from circle.siting.demand import Asked, Who, ask, missing, only_spots
 from circle.siting.ground import Ground
 from circle.siting.models import MODELS, Means, Solution
-from circle.siting.problem import NONE, TOLERANCE_S, Problem
+from circle.siting.problem import TOLERANCE_S, Problem
 from circle.units import SECONDS_PER_MINUTE
 
-Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Say = Callable[[str], None]
 
@@ -175,9 +174,13 @@ def make(
     problem = asked.problem
 
     def best(part: Problem, some: Means, which: str = model) -> Solution:
-        if who.zones and which == "mclp":
-            return equity.worst_first(part, means=some, together=together, time_limit_s=time_limit_s)
-        return models.solve(part, which, means=some, together=together, time_limit_s=time_limit_s)
+        worst_zone = bool(who.zones) and which == "mclp"
+        if worst_zone:
+            found = equity.worst_first(part, means=some, together=together, time_limit_s=time_limit_s)
+        else:
+            found = models.solve(part, which, means=some, together=together, time_limit_s=time_limit_s)
+        # "at most k" leaves a solver free to build what nobody needs; a planner would pay for it
+        return replace(found, built=worth.lean(worth.Question(part, some, which, together, worst_zone, time_limit_s), found.built))
 
     solution = best(problem, means)
     built = solution.built
@@ -192,12 +195,15 @@ def make(
         "referee": state.record["check"],
     }
     curve = _curve(problem, means, int(built.sum()), best)
-    told = _measures(asked, built)
+    question = worth.Question(problem, means, model, together, bool(who.zones) and model == "mclp", time_limit_s)
+    told = worth.measures(question, built, [*asked.stations.table["candidate"], *asked.passages["passage"]])
     chosen = np.flatnonzero(built)
     station_rows = chosen[chosen < len(offered[0])]
     table = offered[0].table.iloc[station_rows].reset_index(drop=True)
     table = table.assign(
-        services=[" ".join(s for s in who.services if not w or s in w) for w in (offered[0].services(row) for row in station_rows)],
+        services=pd.Series(  # of a plan of nothing too, text
+            [" ".join(s for s in who.services if not w or s in w) for w in (offered[0].services(row) for row in station_rows)], dtype=str
+        ),
         area_m2=table["area_m2"].where(np.isfinite(table["area_m2"])),
         **{name: told.loc[station_rows, name].to_numpy() for name in told.columns},
     )
@@ -206,6 +212,7 @@ def make(
         **{name: told.loc[chosen[chosen >= len(offered[0])], name].to_numpy() for name in told.columns},
     )
     proof = _proof(asked, (who, means, model, together), solution, verified)
+    proof["loss_unit"] = question.unit
     proof["weight_missing"] = missing(ground.tables["buildings"], who)
     if model == "mclp":
         if len(offered[1]):
@@ -254,7 +261,8 @@ def _curve(problem: Problem, means: Means, most: int, best: Callable[..., Soluti
     """Weight within the limit for 0, 1, … measures, each proven by itself."""
     total = float(problem.demands.weight.sum())
     nothing = problem.measures.required.copy()
-    rows = [{"k": int(nothing.sum()), "reached": problem.reached(nothing), "bound": problem.reached(nothing), "proven": True, "cost": 0.0}]
+    cost = float(problem.measures.cost[nothing].sum())
+    rows = [{"k": int(nothing.sum()), "reached": problem.reached(nothing), "bound": problem.reached(nothing), "proven": True, "cost": cost}]
     for k in range(int(nothing.sum()) + 1, min(means.k or most, len(problem.measures)) + 1):
         found = best(problem, Means(k, means.budget), "mclp")
         cost = float(problem.measures.cost[found.built].sum())
@@ -262,48 +270,6 @@ def _curve(problem: Problem, means: Means, most: int, best: Callable[..., Soluti
         rows.append({"k": k, "reached": reached, "bound": max(found.bound, reached), "proven": found.proven, "cost": cost})
     frame = pd.DataFrame(rows)
     return frame.assign(share=frame["reached"] / max(total, 1e-9), gain=frame["reached"].diff().fillna(0.0))
-
-
-def _measures(asked: Asked, built: Bools) -> pd.DataFrame:
-    """For each measure of the plan: weight that walks by it, what is lost without it, the next best in its place and what that loses."""
-    problem = asked.problem
-    d = problem.demands
-    best, by = problem.seconds_with(built)
-    in_time = best <= d.limit_s + TOLERANCE_S
-    whole = float(d.weight[in_time].sum())
-    ids = [*asked.stations.table["candidate"], *asked.passages["passage"]]
-    rows = {}
-    for one in np.flatnonzero(built).tolist():
-        uses = (by >= 0) & (problem.needs[np.maximum(by, 0)] == one).any(axis=1) & in_time & ~d.met
-        rest = built.copy()
-        rest[one] = False
-        without = problem.reached(rest)
-        gains = _gains(problem, rest)
-        gains[one] = -1.0
-        gains[built | problem.measures.forbidden] = -1.0
-        other = int(np.argmax(gains))
-        good = gains[other] > 0
-        rows[one] = {
-            "gain": whole - without,
-            "served": float(d.weight[uses].sum()),
-            "next_best": str(ids[other]) if good else "",
-            "loss": whole - without - (float(gains[other]) if good else 0.0),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["gain", "served", "next_best", "loss"])
-
-
-def _gains(problem: Problem, built: Bools) -> Floats:
-    """Weight that each further measure would bring within the limit, added alone to a plan."""
-    best, _ = problem.seconds_with(built)
-    late = best > problem.demands.limit_s + TOLERANCE_S
-    first, second = problem.needs[:, 0], problem.needs[:, 1]
-    has_first, has_second = built[first], (second == NONE) | built[second]
-    missing = np.where(~has_first & has_second, first, np.where(has_first & ~has_second, second, NONE))
-    cover = problem.cover().tocoo()
-    demand, option = cover.coords
-    kept = late[demand] & (missing[option] >= 0)
-    pairs = np.unique(np.column_stack([missing[option[kept]], demand[kept]]), axis=0)
-    return np.bincount(pairs[:, 0], weights=problem.demands.weight[pairs[:, 1]], minlength=len(problem.measures)).astype(float)
 
 
 def _proof(asked: Asked, order: tuple[Who, Means, str, bool], solution: Solution, verified: dict[str, Any]) -> dict[str, Any]:
