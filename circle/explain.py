@@ -109,8 +109,9 @@ class Explanation:
         if not self.reason:
             return ""
         kind, barrier = self.barrier
+        closed = (self.verdict, self.reason) == ("unreachable", "no_facility")
         return rules.sentence(
-            f"reason.{self.reason}",
+            "closed.no_facility" if closed else f"reason.{self.reason}",
             lang,
             service=getattr(self.limit.label, lang),
             nearest=self.nearest,

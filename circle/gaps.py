@@ -48,11 +48,14 @@ class Setting:
     on_island: Bools
 
 
-def judge(limit: Limit, access: Access, facilities: Shapes, setting: Setting, speed_m_per_s: float) -> pd.DataFrame:
+def judge(
+    limit: Limit, access: Access, facilities: Shapes, setting: Setting, speed_m_per_s: float, *, closed: bool = False
+) -> pd.DataFrame:
     """Verdict, reason and fragility of every building for one service.
 
     `met`: seconds within the limit. `unmapped`: no facility in the data (`no_facility`), or the edge of the data is nearer than the limit
-    reaches, so that a nearer one may lie outside (`data_edge`). `unreachable`: facilities, but no path to any (`unlinked`, `island`).
+    reaches, so that a nearer one may lie outside (`data_edge`). `unreachable`: facilities, but no path to any (`unlinked`, `island`); or
+    `closed`: the data hold some, and a scenario closed the last (`no_facility`).
     `gap`: a longer path; `far` when even the straight line from door or outline is too long, else `detour`.
 
     A verdict is fragile when it flips with a speed 10 % higher or lower, or when the runner-up link is taken.
@@ -65,7 +68,7 @@ def judge(limit: Limit, access: Access, facilities: Shapes, setting: Setting, sp
     verdict = np.zeros(len(seconds), dtype=np.int8)
     reason = np.zeros(len(seconds), dtype=np.int8)
     late = seconds > limit_s + TOLERANCE_S
-    if not len(facilities):
+    if not len(facilities) and not closed:
         verdict[:] = VERDICTS.index("unmapped")
         reason[:] = REASONS.index("no_facility")
         return _columns(limit.service, verdict, reason, np.zeros(len(seconds), dtype=bool))
@@ -75,6 +78,8 @@ def judge(limit: Limit, access: Access, facilities: Shapes, setting: Setting, sp
     verdict[edge], verdict[lost], verdict[gap] = (VERDICTS.index(word) for word in ("unmapped", "unreachable", "gap"))
     reason[edge] = REASONS.index("data_edge")
     reason[lost] = np.where(setting.linked[lost], REASONS.index("island"), REASONS.index("unlinked"))
+    if closed:  # it is known that none is left: not to be judged would look better than the gap that it is
+        reason[lost] = REASONS.index("no_facility")
     near = straight_within(setting, np.flatnonzero(gap), facilities, reach_m)
     reason[gap] = REASONS.index("far")
     reason[near] = REASONS.index("detour")

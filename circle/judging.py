@@ -35,7 +35,8 @@ class Case:
     """What a judgement rests on: `mine` and `theirs` are links of buildings and facilities, `goals` the facilities' doors or outlines.
 
     `seen` knows which of `mine` cross a wall or a house, and tests them as they are taken; without it their flags say what is known.
-    `openings` knows where barriers could be opened; without it no barrier is to blame.
+    `openings` knows where barriers could be opened; without it no barrier is to blame. `closed`: services that the data have facilities of,
+    and a scenario closed them all.
     """
 
     facilities: pd.DataFrame
@@ -47,6 +48,7 @@ class Case:
     speed_m_per_s: float
     seen: sight.Seen | None = None
     openings: reasons.Openings | None = None
+    closed: frozenset[str] = frozenset()
 
 
 def columns(case: Case, services: Iterable[Limit], findings: Findings, clock: Clock) -> list[pd.DataFrame]:
@@ -58,14 +60,15 @@ def columns(case: Case, services: Iterable[Limit], findings: Findings, clock: Cl
     with ThreadPoolExecutor(1) as beside:  # what bars the way of one service is found while the walks of the next are searched
         for limit in services:
             rows = np.flatnonzero((case.facilities["service"] == limit.service).to_numpy())
-            if not len(rows):
+            if not len(rows) and limit.service not in case.closed:
                 findings.add("sources.no_facility", "", limit.service)
             with clock.stage("access"):
                 offered = case.theirs.of_shapes(rows)
                 reach, walk = _walked(limit, rows, offered, case)
             with clock.stage("gaps"):
                 walks = _walks(limit.service, walk, case.facilities["facility"].to_numpy()[rows], case.mine)
-                told = gaps.judge(limit, walk, case.goals[rows], case.setting, case.speed_m_per_s)
+                closed = not len(rows) and limit.service in case.closed
+                told = gaps.judge(limit, walk, case.goals[rows], case.setting, case.speed_m_per_s, closed=closed)
                 told = _doubted(limit.service, told, walk, case, offered)
             made.append((walks, beside.submit(_blamed, told, case, reasons.Service(limit.service, limit.limit_min, offered, reach))))
         with clock.stage("reasons"):

@@ -157,11 +157,24 @@ def _walked(
     with clock.stage("linkage"):
         moved = _moved(state.tables["facilities"], after.facilities, scenario, {*after.gone, *after.fresh})
         case, order = _case(state, after.net, after.links, after.facilities, after.plane, moved)
+        case = replace(case, closed=_closed(state.tables, after.facilities, after.services))
     columns = judging.columns(case, after.services, findings, clock)
     links = _looked(after.links, case, order)
     made = {str(name) for part in columns for name in part}
     base = state.tables["buildings"].drop(columns=["verdict", "gaps", *made])
     return judging.judged(base, columns, standard), links
+
+
+def _closed(before: Mapping[str, Any], facilities: gpd.GeoDataFrame, services: list[Limit]) -> frozenset[str]:
+    """Services without any facility now that the data have some of: of which nobody was told before that none is mapped."""
+    left = set(facilities["service"].astype(str))
+    buildings = before["buildings"]
+    unknown = {
+        limit.service
+        for limit in services
+        if ((buildings[f"verdict_{limit.service}"] == "unmapped") & (buildings[f"reason_{limit.service}"] == "no_facility")).any()
+    }
+    return frozenset({limit.service for limit in services} - left - unknown)
 
 
 def _zones(before: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame, standard: Standard) -> gpd.GeoDataFrame:

@@ -48,7 +48,7 @@ LAYERS = {
 REASONS_OF = {
     "met": {""},
     "gap": {"far", "detour", "barrier"},
-    "unreachable": {"island", "unlinked", "barrier"},
+    "unreachable": {"island", "unlinked", "barrier", "no_facility"},  # the last where a scenario closed all there were
     "unmapped": {"no_facility", "data_edge"},
 }
 

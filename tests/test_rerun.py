@@ -20,6 +20,7 @@ from circle import access, linkage, rerun, sources
 from circle.cli import app
 from circle.errors import PlaceError, RuleError
 from circle.scenario import Closing, Move, Passage, Scenario, Station
+from circle.verify import verify
 
 
 def grid(**more: tuple[float, float]) -> Town:
@@ -100,14 +101,26 @@ def test_a_facility_that_closes_was_never_there(base, tmp_path):
     same(whole.with_scenario(Scenario(closings=(Closing(second),))), base)
 
 
-def test_the_last_facility_of_a_service_leaves_it_unmapped(base):
-    clinic = base.facilities.loc[base.facilities["service"] == "clinic", "facility"].iloc[0]
-    after = base.with_scenario(Scenario(closings=(Closing(clinic),)))
-    assert (after.buildings["verdict_clinic"] == "unmapped").all()
-    assert after.summary["findings"]["sources.no_facility"] == 1
-    again = after.with_scenario(Scenario(stations=(Station("s", "", *degrees(Town(), 595, 10), ("clinic",)),)))
-    assert "sources.no_facility" not in again.summary["findings"]
-    assert (again.buildings["minutes_clinic"] == base.buildings["minutes_clinic"]).all()
+def test_nobody_looks_better_when_the_last_facility_of_a_service_closes(base, tmp_path):
+    """The data hold a shop, and the scenario closes it: that none is mapped would be false, and would hide the gap that it makes.
+
+    Whoever was beyond the limit is so still, and where data end too near for a minute's walk (72 m) nobody knows, as before.
+    """
+    shop = base.facilities.loc[base.facilities["service"] == "shop", "facility"].iloc[0]
+    after = base.with_scenario(Scenario(closings=(Closing(shop),)))
+    late = (base.buildings["verdict_shop"] == "gap").to_numpy()
+    told = after.buildings[late]
+    assert len(told)
+    assert set(zip(told["verdict_shop"], told["reason_shop"], strict=True)) == {("unreachable", "no_facility")}
+    assert set(after.buildings["reason_shop"][~late]) <= {"no_facility", "data_edge"}
+    assert (after.buildings["gaps"] >= base.buildings["gaps"]).all()
+    assert "sources.no_facility" not in after.summary["findings"]
+    assert after.explain(told["building"].iloc[0], "shop").reason_sentence("en").startswith("Closed: ")
+    assert verify(after.save(tmp_path / "closed", published=False).folder).ok
+    further = after.with_scenario(Scenario(passages=(Passage("p", "", degrees(Town(), 150, 0), degrees(Town(), 150, 100)),)))
+    assert (further.buildings["verdict_shop"] == after.buildings["verdict_shop"]).all()
+    again = after.with_scenario(Scenario(stations=(Station("s", "", *degrees(Town(), 30, -5), ("shop",)),)))
+    assert (again.buildings["minutes_shop"] == base.buildings["minutes_shop"]).all()
 
 
 def test_a_facility_that_moves_is_measured_where_it_is(base, tmp_path):
