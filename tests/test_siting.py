@@ -269,6 +269,8 @@ def test_weights_and_their_refusals(kuangshan):
     assert (plain[~buildings["residential"]] == 0).all()
     with pytest.raises(RuleError, match="how many elderly"):
         demand.weights(buildings.assign(elderly=np.nan), siting.Who(("clinic",), elderly=2.0))
+    with pytest.raises(RuleError, match="No home of the run has a number in “elderly”: give the run a ledger"):
+        demand.weights(buildings.assign(elderly=np.nan), siting.Who(("clinic",), weight="elderly"))
     with pytest.raises(RuleError, match="no weight “votes”"):
         demand.weights(buildings, siting.Who(("clinic",), weight="votes"))
     with pytest.raises(RuleError, match="no service “school”"):
@@ -295,6 +297,16 @@ def test_what_is_gained_by_buildings_of_unknown_use_is_told():
     plan = siting.make(ground, siting.Who(("clinic",)), siting.Means(1), none_of(ground, spot(town, (700.0, 0.0))))
     assert plan.proof["verified"]["gain"] == 6
     assert plan.proof["verified"]["gain_assumed"] == 2
+
+
+def test_means_that_open_no_gate_say_nothing_of_gates():
+    """A wall is opened for 30,000 and more: with 100 no passage was tried, and that is not to say that none would do."""
+    town = walled()
+    ground = with_wall(town)
+    offered = siting.tied(ground, spot(town, (-300.0, 0.0)).assign(cost=1000.0)), siting.find_passages(ground)
+    plan = siting.make(ground, siting.Who(("clinic",)), siting.Means(budget=100.0), offered)
+    assert len(plan.stations) == len(plan.passages) == 0
+    assert plan.proof["says"]["en"] == "The means do not stretch to any gate or passage, so none was tried."
 
 
 # --- the command

@@ -74,6 +74,8 @@ def weights(buildings: pd.DataFrame, who: Who) -> Floats:
         base = np.ones(len(buildings))
     elif who.weight in buildings and pd.api.types.is_numeric_dtype(buildings[who.weight]):
         base = np.nan_to_num(buildings[who.weight].to_numpy(dtype=float))
+        if not (base[counted] > 0).any():  # a run has such columns whether or not anybody counted
+            raise RuleError(f"No home of the run has a number in “{who.weight}”: give the run a ledger that counts it, or another weight.")
     else:
         raise RuleError(f"There is no weight “{who.weight}”. Choose one of {', '.join(WEIGHTS)}, or a column of numbers of the buildings.")
     if who.elderly != 1.0:
@@ -97,7 +99,7 @@ def demands(ground: Ground, who: Who) -> Demands:
 
     Raises
     ------
-    RuleError   a service is not in the run's standard, or a zone layer is not in the run
+    RuleError   a service is not in the run's standard, a zone layer is not in the run, or nobody is counted
     """
     known = [limit.service for limit in ground.standard.services]
     wrong = [service for service in who.services if service not in known]
@@ -106,6 +108,8 @@ def demands(ground: Ground, who: Who) -> Demands:
     buildings = ground.tables["buildings"]
     weight = weights(buildings, who)
     rows = np.flatnonzero(weight > 0)
+    if not len(rows):
+        raise RuleError("Nobody lives in any building of the run, so that nobody waits for a service: there is nothing to site.")
     zone = np.full(len(buildings), NONE)
     if who.zones:
         column = schema.zone_column(who.zones)

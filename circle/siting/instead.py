@@ -36,6 +36,7 @@ def alone(problem: Problem, means: Means, best: Best) -> dict[str, float]:
 def gates(ground: Ground, who: Who, offered: tuple[Candidates, gpd.GeoDataFrame], means: Means, best: Best) -> dict[str, Any]:
     """What opening would do with the same means, without any station: `reached` (weight within the limit), `opened` (ids), `weighed`.
 
+    `beyond_means` says that none of them could be paid for, so that nothing is known of what they would do.
     Where passages are offered, all of them are weighed; else the shut gates near the homes that wait.
     """
     stations, passages = offered
@@ -46,10 +47,17 @@ def gates(ground: Ground, who: Who, offered: tuple[Candidates, gpd.GeoDataFrame]
     if not len(passages):
         return {"weighed": weighed, "offered": 0, "reached": None, "opened": []}
     problem = ask(ground, who, none, passages, within=True).problem
+    dear = means.k == 0 or (means.budget is not None and bool((problem.measures.cost > means.budget).all()))
     found = best(problem, means, "mclp").built
     reached = problem.reached(found)
     useful = [row for row in np.flatnonzero(found).tolist() if problem.reached(_without(found, row)) < reached]
-    return {"weighed": weighed, "offered": len(passages), "reached": reached, "opened": passages["passage"].iloc[useful].tolist()}
+    return {
+        "weighed": weighed,
+        "offered": len(passages),
+        "beyond_means": dear,
+        "reached": reached,
+        "opened": passages["passage"].iloc[useful].tolist(),
+    }
 
 
 def _without(built: np.ndarray, row: int) -> np.ndarray:
@@ -90,7 +98,9 @@ def sentence(found: dict[str, Any], verified: dict[str, Any], passages: gpd.GeoD
     instead = found["reached"] - verified["reached_before"]
     names = ", ".join(found["opened"])
     share = (f"{instead:,.0f} of the {gain:,.0f} that the plan brings", f"达标新增 {instead:,.0f}，方案为 {gain:,.0f}")
-    if instead <= 0:
+    if found.get("beyond_means"):
+        en, zh = f"The means do not stretch to any {what[0]}, so none was tried.", f"投入上限不足以实施任何{what[1]}，未作比较。"
+    elif instead <= 0:
         en, zh = f"No {what[0]} would do: opened alone, none brings anybody within the limit.", f"单靠{what[1]}不行：没有一处能使人达标。"
     elif instead < gain - 1e-6:
         en, zh = f"No {what[0]} would do: opening {names} alone brings {share[0]}.", f"单靠{what[1]}不够：只打开 {names}，{share[1]}。"
