@@ -312,6 +312,19 @@ def test_means_that_open_no_gate_say_nothing_of_gates():
 # --- the command
 
 
+def test_without_a_map_no_map_is_spoken_of(tmp_path):
+    place = tmp_path / "run"
+    circle.run(KUANGSHAN).save(place, published=False)
+    said = one("site", str(place), "-s", "clinic", "-k", "0", "--no-map")
+    assert said.status == 0, said.err
+    assert "drawing the map" not in said.err
+    assert "writing tables" in said.err
+    assert not (place / "plan" / "map.html").exists()
+    refusal = one("site", str(place), "-s", "clinic", "-k", "1", "--weight", "elderly")
+    assert refusal.status == 2
+    assert "“elderly”" in refusal.err
+
+
 def test_the_command_writes_a_plan_that_is_a_run(tmp_path):
     place = tmp_path / "run"
     circle.run(KUANGSHAN).save(place, published=False)

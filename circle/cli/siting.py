@@ -114,7 +114,7 @@ def site(  # noqa: PLR0913, PLR0917 - Typer reads the options from the signature
         means = siting.Means(k, budget)
         plan = siting.make(ground, who, means, (spots, joins), model=model, together=together, time_limit_s=time_limit)
         target = out or folder / "plan"
-        say("page", None)
+        say("tables" if no_map else "page", None)
         plan.save(target, None if no_map else districts.publish)
     if not quiet:
         for sentence in sentences:
