@@ -163,6 +163,23 @@ def test_the_command_and_its_files(tmp_path):
     refused(one("check", path, "--report", tmp_path / "x.pdf"), "x.pdf")
 
 
+@pytest.mark.parametrize("spelled", ["ledger.xlsx", "./ledger.xlsx"])
+def test_a_report_is_never_written_over_what_is_read(tmp_path, spelled):
+    """The study names its list of facilities; a report of that name would be the end of it. A former report is written anew."""
+    sketch().write(tmp_path / "a.osm")
+    book = openpyxl.Workbook()
+    book.active.append(["名称", "类型", "经度", "纬度"])
+    book.save(tmp_path / "ledger.xlsx")
+    before = (tmp_path / "ledger.xlsx").read_bytes()
+    study = tmp_path / "study.toml"
+    study.write_text('source = "a.osm"\nfacilities = ["ledger.xlsx"]\n', encoding="utf-8")
+    refused(one("check", study, "-r", f"{tmp_path}/{spelled}"), "is a file that is read, and would be lost")
+    refused(one("check", tmp_path / "a.osm", "--facilities", tmp_path / "ledger.xlsx", "-r", f"{tmp_path}/{spelled}"), "ledger.xlsx")
+    assert (tmp_path / "ledger.xlsx").read_bytes() == before
+    for _ in range(2):
+        assert one("check", tmp_path / "a.osm", "-q", "-r", tmp_path / "report.xlsx").status == 0
+
+
 def test_names_from_the_map_are_text(tmp_path):
     """A formula stays a text in the workbook, markup stays a text on the terminal."""
     town = sketch()

@@ -238,3 +238,22 @@ def test_the_command_tells_it_and_writes_the_route(kuangshan, tmp_path):
         refused = one(*words)
         assert refused.status == status, refused
         assert "Traceback" not in refused.err
+
+
+def test_walks_are_never_written_over_something_else(kuangshan, tmp_path):
+    folder = kuangshan.save(tmp_path / "run", published=False).folder
+    asked = ("explain", folder, "紫薇花园14栋", "-s", "clinic", "--geojson")
+    mine, table, walk = tmp_path / "mine.geojson", tmp_path / "a.csv", tmp_path / "walk.geojson"
+    mine.write_text(
+        '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": null}]}', encoding="utf-8"
+    )
+    table.write_text("a,b\n", encoding="utf-8")
+    copy = tmp_path / "copy.geojson"  # an input of the run, whatever it is called
+    copy.write_bytes(KUANGSHAN.read_bytes())
+    for target, says in ((mine, "holds no walks"), (table, "must end in .geojson"), (copy, "is a file that is read")):
+        before = target.read_bytes()
+        told = one(*asked, target)
+        assert (told.status, told.out) == (2, "")
+        assert says in told.err
+        assert target.read_bytes() == before
+    assert [one(*asked, walk).status for _ in range(2)] == [0, 0]

@@ -19,8 +19,9 @@ from rich.text import Text
 from circle.cli.asking import with_options
 from circle.cli.running import settled, standard_of
 from circle.cli.talk import fail, progress, tell
-from circle.errors import OutputError, SourceError
-from circle.options import Options
+from circle.cli.targets import refuse_ending, refuse_files
+from circle.errors import SourceError
+from circle.options import Options, told
 
 if TYPE_CHECKING:
     from circle import doctor
@@ -49,6 +50,7 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Exit status 1 where there are warnings. 有警告即返回 1")] = False,
 ) -> None:
     """Look before you run: what in the data may make the answer wrong, and what to do about it. 运行前检查数据。"""
+    named = source
     source, options = settled(source, options, said)
     if source.is_dir():
         raise SourceError(
@@ -57,8 +59,8 @@ def check(
     chosen = standard_of(options)
     files = report or []
     for file in files:
-        if file.suffix.lower() not in {".xlsx", ".gpkg"}:
-            raise OutputError(f"--report {file} must end in .xlsx (workbook) or .gpkg (layer).")
+        refuse_ending(file, "--report", {".xlsx": "workbook", ".gpkg": "layer"})
+        refuse_files(file, "--report", [named, source, *_files(options)])
     with progress(quiet=options.quiet) as say:
         say("sources", None)
         from circle import doctor, study
@@ -79,6 +81,12 @@ def check(
             tell(f"report 报告: {file}")
     if found.worst == "error" or (strict and found.worst == "warning"):
         sys.exit(1)
+
+
+def _files(options: Options) -> list[str | Path]:
+    """Whatever the options name that may be a file."""
+    given = [getattr(options, name) for name, _, _ in told() if name != "out"]
+    return [each for one in given for each in (one if isinstance(one, tuple) else (one,)) if isinstance(each, str | Path)]
 
 
 def _show(found: doctor.Report) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from circle.cli.talk import progress, tell
+from circle.cli.targets import refuse_ending, refuse_inputs
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +57,8 @@ def draw_poster(
     font: Annotated[Path | None, typer.Option(help="A font file with Chinese characters. 中文字体文件", show_default=False)] = None,
 ) -> None:
     """Draw a sheet to hang up: map, legend, shares, the worst gaps, as a PDF. 绘制挂图（PDF）。"""
+    refuse_ending(out, "--out", {".pdf": "sheet"})
+    refuse_inputs(out, "--out", folder)
     from circle.publish import poster
 
     with progress() as say:

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from circle.cli.talk import tell
+from circle.cli.targets import refuse_ending, refuse_inputs, refuse_other_walks
 from circle.errors import OutputError
 from circle.rules import LANGUAGES
 
@@ -40,6 +41,10 @@ def explain(
     """Say why a building has its verdict: the walk leg by leg, the straight line beside it, the reason. 逐段解释一栋楼的步行时间与结论。"""
     if lang not in LANGUAGES:
         raise typer.BadParameter(f"there is no language '{lang}'; choose one of {', '.join(LANGUAGES)}", param_hint="--lang")
+    if geojson is not None:
+        refuse_ending(geojson, "--geojson", {".geojson": "walks", ".json": "walks"})
+        refuse_inputs(geojson, "--geojson", folder)
+        refuse_other_walks(geojson, "--geojson")
     from circle.result import open_run
 
     run = open_run(folder)
