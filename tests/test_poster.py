@@ -9,7 +9,10 @@ import subprocess
 from pathlib import Path
 from unittest.mock import patch
 
+import geopandas as gpd
+import numpy as np
 import pytest
+import shapely
 from typer.testing import CliRunner
 
 import circle
@@ -17,7 +20,10 @@ from circle.cli import app
 from circle.errors import OutputError
 from circle.publish import poster, sketch
 
-pytest.importorskip("matplotlib")
+matplotlib = pytest.importorskip("matplotlib")
+from matplotlib.collections import LineCollection, PatchCollection  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
 KUANGSHAN = Path(__file__).resolve().parent.parent / "data" / "kuangshan" / "kuangshan.osm.pbf"
 
 
@@ -107,3 +113,42 @@ def test_where_nobody_lives_the_map_is_grey(folder, tmp_path):
     lived = seen[0].buildings["residential"].to_numpy()
     assert (seen[0].classes[~lived] == len(sketch.COLOURS) + 1).all()
     assert (seen[0].classes[lived] <= len(sketch.COLOURS)).all()
+
+
+def test_a_wall_around_a_compound_is_a_line_and_not_an_area():
+    """A wall 100 m square: what is drawn of it is 400 m of line, and the yard stays as it is. Water is an area still."""
+    yard = shapely.box(116.0, 39.0, 116.001, 39.001)
+    background = gpd.GeoDataFrame({"kind": ["barrier", "water"]}, geometry=[yard, yard], crs="EPSG:4326")
+    house = gpd.GeoDataFrame(geometry=[shapely.box(116.0004, 39.0004, 116.0006, 39.0006)], crs="EPSG:4326")
+    way = gpd.GeoDataFrame(geometry=[shapely.LineString([(116.0, 38.9995), (116.001, 38.9995)])], crs="EPSG:4326")
+    axes = Figure().add_subplot()
+    sketch.draw(axes, sketch.Scene(background, way, house, np.zeros(1, dtype=np.int64)), house.representative_point())
+    brown, blue = (matplotlib.colors.to_rgba(sketch.GROUND[kind]) for kind in ("barrier", "water"))
+
+    def colours(kind: type, face: str) -> set[tuple[float, ...]]:
+        return {tuple(one) for each in axes.collections if type(each) is kind for one in getattr(each, face)()}
+
+    assert brown not in colours(PatchCollection, "get_facecolor")
+    assert brown in colours(LineCollection, "get_edgecolor")
+    assert blue in colours(PatchCollection, "get_facecolor")
+
+
+@chinese
+def test_the_legend_says_what_the_dots_are(folder, tmp_path):
+    words = []
+    real = poster._Column.dot
+    with patch.object(poster._Column, "dot", lambda self, colour, text: (words.append((colour, text)), real(self, colour, text))):
+        poster.build(folder, tmp_path / "plan.pdf")
+    assert words == [(sketch.SPOT, "设施 / facility")]
+
+
+def test_a_sheet_is_never_written_over_a_table_or_an_input(folder, tmp_path):
+    table, source = tmp_path / "a.csv", tmp_path / "a.pdf"
+    table.write_text("a,b\n", encoding="utf-8")
+    source.write_bytes(KUANGSHAN.read_bytes())
+    for target in (table, source):
+        before = target.read_bytes()
+        told = CliRunner().invoke(app, ["poster", str(folder), "-o", str(target)])
+        assert isinstance(told.exception, OutputError)
+        assert str(target) in str(told.exception)
+        assert target.read_bytes() == before

@@ -148,6 +148,11 @@ class _Column:
         )
         self.line(text, x=0.07, gap=0.024)
 
+    def dot(self, colour: str, text: str) -> None:
+        """Write a line of the legend with a dot, as facilities are drawn."""
+        self.axes.plot([0.025], [self.y - 0.0075 * self.stretch], "o", color=colour, markersize=5 * self.scale, clip_on=False)
+        self.line(text, x=0.07, gap=0.024)
+
 
 def _side(first: _Column, second: _Column, run: Saved) -> None:
     """Legend and shares in the first column, worst gaps and data in the second, which may be the same."""
@@ -156,6 +161,7 @@ def _side(first: _Column, second: _Column, run: Saved) -> None:
         first.swatch(colour, text)
     first.swatch(sketch.UNKNOWN, word("verdict", "unmapped"))
     first.swatch(sketch.UNCOUNTED, "无人居住，不计入 / nobody lives here, not counted")
+    first.dot(sketch.SPOT, "设施 / facility")
     first.part("达标率（有人居住的建筑） / Shares, homes only")
     shares = run.summary["shares"]
     for key, label in {**run.labels, "all": head("all")}.items():

@@ -25,6 +25,8 @@ FAMILIES = (
     "Droid Sans Fallback",
 )  # fmt: skip
 GROUND = {"water": "#cfe3f0", "green": "#e1edd5", "park": "#e1edd5", "railway": "#8f8f8f", "barrier": "#8a7a66"}
+LINES = ("railway", "barrier")  # kinds of the ground that are thin, however they are drawn
+SPOT = "#111111"  # a facility
 COLOURS = (PALETTE[1], PALETTE[2], PALETTE[3], PALETTE[4])  # none, one, two or three, more services missed
 MISSED = ("0", "1", "2–3", "4+")
 UNKNOWN = "#ffffff"
@@ -58,6 +60,11 @@ def chinese_font() -> str | None:
     return next((name for name in FAMILIES if name in known), None)
 
 
+def outlines(shapes: gpd.GeoSeries) -> gpd.GeoSeries:
+    """Areas as the lines around them; lines as they are."""
+    return shapes.where(shapely.get_dimensions(shapes.to_numpy()) < 2, shapes.boundary)
+
+
 def by_gaps(buildings: gpd.GeoDataFrame) -> NDArray[np.int64]:
     """Class of each building by how many services it misses."""
     missed = buildings["gaps"].to_numpy()
@@ -72,6 +79,8 @@ def draw(axes: Axes, scene: Scene, spots: gpd.GeoSeries, scale: float = 1.0, up:
     middle = float((south + north) / 2)
     for kind, colour in GROUND.items():
         part = scene.background[scene.background["kind"].astype(str) == kind]
+        if kind in LINES:  # a wall around a compound is an area in the data; its inside is no wall
+            part = part.set_geometry(outlines(part.geometry))
         if len(part):
             part.plot(ax=axes, color=colour, linewidth=0.6 * scale, zorder=1, aspect=None)
     scene.edges.plot(ax=axes, color="#c9c9c9", linewidth=0.5 * scale, zorder=2, aspect=None)
@@ -87,7 +96,7 @@ def draw(axes: Axes, scene: Scene, spots: gpd.GeoSeries, scale: float = 1.0, up:
     if len(part):
         part.plot(ax=axes, color=UNCOUNTED, linewidth=0, zorder=3, aspect=None)
     style: dict[str, Any] = {"markersize": 3.2 * scale, "markeredgecolor": "white", "markeredgewidth": 0.5 * scale}
-    axes.plot(spots.x, spots.y, "o", color="#111111", zorder=4, **style)
+    axes.plot(spots.x, spots.y, "o", color=SPOT, zorder=4, **style)
     axes.set_aspect(1 / np.cos(np.radians(middle)))
     axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
     wide, high = (east - west) * MARGIN, (north - south) * MARGIN
