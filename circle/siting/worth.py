@@ -100,7 +100,7 @@ def worth(asked: Question, seconds: Floats) -> Floats:
     zoned = zone >= 0
     total_of = np.bincount(zone[zoned], weights=weight[zoned])
     held = np.bincount(zone[zoned], weights=weight[zoned] * inside[zoned])
-    return np.r_[np.sort(held[total_of > 0] / total_of[total_of > 0]), reached]
+    return np.asarray(np.r_[np.sort(held[total_of > 0] / total_of[total_of > 0]), reached])
 
 
 def measures(asked: Question, built: Bools, names: list[str]) -> pd.DataFrame:
@@ -143,7 +143,7 @@ def _instead(asked: Question, rest: Bools, one: int) -> tuple[int, Floats | None
     if asked.bounded:
         part = replace(asked.problem, measures=replace(m, required=rest, forbidden=~rest & ~free))
         found, built = _held(asked, part, Means(int(rest.sum()) + 1, asked.means.budget))
-        added = np.flatnonzero(built & ~rest) if built is not None else []
+        added = np.empty(0, dtype=np.intp) if built is None else np.flatnonzero(built & ~rest)
         return (int(added[0]), found) if len(added) else (NONE, None)
     seconds, _ = asked.problem.seconds_with(rest)
     best, least = NONE, worth(asked, seconds)
