@@ -54,8 +54,8 @@ def visits(chromium: Any) -> Iterator[Any]:
 def pytest_report_header() -> str:
     """Print the versions that results hang on."""
     import geopandas
-    import osmium
     import shapely
+    from osmium import version as osmium
 
     shapes = f"geopandas {geopandas.__version__}, shapely {shapely.__version__} (GEOS {shapely.geos_version_string})"
-    return f"circle: {shapes}, osmium {osmium.version.pyosmium_release}"
+    return f"circle: {shapes}, osmium {osmium.pyosmium_release}"
