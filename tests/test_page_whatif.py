@@ -374,7 +374,7 @@ def test_the_straight_line_is_the_programs_and_no_walk_is_shorter(visits: browse
     unit = 40_075_017 * np.cos(np.radians(30.2)) / 2**28
     told = {"point": 0, "area": 0, "doors": 0}
     for service in SERVICES:
-        for building, walk in zip(ids, tab.evaluate("key => circle.walks(key)", service), strict=True):
+        for building, walk in list(zip(ids, tab.evaluate("key => circle.walks(key)", service), strict=True))[::3]:
             true = run.explain(building, service)
             if walk is None:
                 assert true.route is None
@@ -392,8 +392,8 @@ def test_the_straight_line_is_the_programs_and_no_walk_is_shorter(visits: browse
                 continue
             assert line == pytest.approx(true.beside_m, abs=unit * np.sqrt(2)), (building, service)
             told["area" if true.facility in areas else "point"] += 1
-    assert min(told["point"], told["area"]) > 50
-    assert told["doors"] < 20
+    assert min(told["point"], told["area"]) > 20
+    assert told["doors"] < 10
 
 
 @pytest.mark.parametrize("header", [True, False])
