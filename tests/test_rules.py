@@ -388,7 +388,8 @@ def test_a_chinese_campus(test_data):
 
 def test_a_neighbourhood_elsewhere(test_data):
     found = offered_in(test_data / "osm" / "berlin_borsigwalde_2026.osm.pbf")
-    assert {tags["name"] for _, tags in found["service_centre"]} == {"Bürgeramt Reinickendorf", "Tietzia", "Rathaus Reinickendorf"}
+    assert {tags["name"] for _, tags in found["service_centre"]} == {"Bürgeramt Reinickendorf", "Rathaus Reinickendorf"}
+    assert [tags["name"] for _, tags in found["clinic"]] == ["Dr. Lindemann"]  # of family medicine, mapped as office=physician
     assert len(found["supermarket"]) == 5
     assert all(tags.get("access") not in ("private", "no", "customers") for _, tags in found["parking"])
 
