@@ -202,10 +202,12 @@ def _past(shapes: Shapes, seen: Seen) -> Links:
 def _along(shapes: Shapes, seen: Seen, *, every: bool) -> Links:
     """Links along the fronts of outlines: on either side of a clear leg, as far as the outline goes on beside the path.
 
-    One goes on `step_m` at a time while the nearest place of the outline moves along by half of that at least, and the leg is no longer
-    than the first one or `reach_m`. Of each front the last place that is seen counts; with `every`, all of them.
+    One goes on `step_m` at a time while the nearest place of the outline moves along by half of that at least and recedes by `slant` of it
+    at most, and the leg is no longer than the first one or `reach_m`: a house that turns away from the path has no front there. Of each
+    front the last place that is seen counts; with `every`, all of them.
     """
-    step, network = rules.settings("front")["step_m"], seen.network
+    rule, network = rules.settings("front"), seen.network
+    step, recedes = rule["step_m"], rule["step_m"] * rule["slant"]
     margin, reach = rules.settings("sight")["beyond_m"], rules.settings("linkage")["reach_m"]
     low_x, low_y, high_x, high_y = shapely.bounds(shapes).T
     units = network.plane.units_per_metre((low_y + high_y) / 2)
@@ -216,7 +218,7 @@ def _along(shapes: Shapes, seen: Seen, *, every: bool) -> Links:
     owner, place = np.unique(old.row, return_inverse=True)
     drawn, length = corners.of(shapes[owner]), network.edges["length_m"].to_numpy()
     which, edge, begin, way = _onward(old, seen.links, network)
-    front = np.column_stack([old.start_x, old.start_y])[which]
+    front, before = np.column_stack([old.start_x, old.start_y])[which], old.leg_m[which]
     found, fronts = [Links.none()], [np.empty(0, dtype=np.intp)]
     on, gone = np.arange(len(which)), step  # fronts that still go on, and how far along them one is
     while len(on):
@@ -228,8 +230,9 @@ def _along(shapes: Shapes, seen: Seen, *, every: bool) -> Links:
         start = side_by_side(lambda to, shape: meeting.feet(to, drawn, shape), end, place[row])
         units = network.plane.units_per_metre(start[:, 1])
         leg = np.hypot(*(end - start).T) / units
-        goes_on = (np.hypot(*(start - front[on]).T) >= step / 2 * units) & (leg <= np.maximum(old.leg_m[row], reach))
-        front[on] = start
+        goes_on = (np.hypot(*(start - front[on]).T) >= step / 2 * units) & (leg <= before[on] + recedes)
+        goes_on &= leg <= np.maximum(old.leg_m[row], reach)
+        front[on], before[on] = start, leg
         seen_there = goes_on.copy()
         seen_there[goes_on] = ~seen.obstacles.crossed(start[goes_on], end[goes_on], units[goes_on], seen.own[old.row[row[goes_on]]])
         (x, y), flag = start[seen_there].T, linkage.flags(mine[seen_there], leg[seen_there], network)

@@ -126,7 +126,7 @@ def test_a_wall_around_a_compound_is_a_line_and_not_an_area():
     brown, blue = (matplotlib.colors.to_rgba(sketch.GROUND[kind]) for kind in ("barrier", "water"))
 
     def colours(kind: type, face: str) -> set[tuple[float, ...]]:
-        return {tuple(one) for each in axes.collections if type(each) is kind for one in getattr(each, face)()}
+        return {tuple(one) for each in axes.collections if isinstance(each, kind) for one in getattr(each, face)()}
 
     assert brown not in colours(PatchCollection, "get_facecolor")
     assert brown in colours(LineCollection, "get_edgecolor")
