@@ -91,6 +91,20 @@ def test_there_and_back_is_nowhere(run):
     same(again, before)
 
 
+@pytest.mark.parametrize("which", [(0,), (1, 2), (0, 1, 2)])
+def test_closing_gates_shortens_no_walk_and_leads_nobody_through_the_wall(run, which):
+    """With all three shut, who lives inside cannot leave: the lanes there are closed off, and no island that one would step around."""
+    town, gates = estate(("all", "residents", "all"))
+    before = run(town)
+    after = before.with_scenario(Scenario(closed=tuple(gates[one] for one in which)))
+    for service in ("shop", "bus_stop", "market", "clinic"):
+        assert (after.buildings[f"minutes_{service}"] >= before.buildings[f"minutes_{service}"] - 1e-9).all()
+    inside = after.buildings["compound"].astype(str) != ""
+    assert inside.sum() == 6
+    assert np.isinf(after.buildings.loc[inside, "minutes_shop"]).all() == (len(which) == 3)
+    assert not (after.links["flag"] == "crossing").any()
+
+
 def test_a_gate_and_a_station_in_one_scenario(run):
     town, gates = estate(("nobody", "nobody", "nobody"))
     before = run(town)
