@@ -321,7 +321,7 @@ HEADERS = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(headers=HEADERS, data=st.data())
 def test_mutated_tables_give_a_clear_error_or_every_row(tmp_path, headers, data):
     import csv

@@ -118,14 +118,14 @@ def _grids(draw: st.DrawFn) -> np.ndarray:
     return segments
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_grids(), st.sampled_from([5.0, 50.0, 200.0, 1000.0]))
 def test_as_geos_on_parts_of_a_grid(segments: np.ndarray, least: float) -> None:
     if len(segments):
         assert _ours(segments, least) == _by_geos(segments, least)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.integers(4, 40), st.sampled_from([20.0, 300.0, 2000.0]))
 def test_as_geos_where_lines_cross_and_are_cut_there(seed: int, number: int, least: float) -> None:
     rng = np.random.default_rng(seed)

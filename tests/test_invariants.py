@@ -23,7 +23,7 @@ from circle import rules
 GRID = 70.0
 CLOSE_S = 1e-3  # a new junction cuts an edge in two; shares of its length are equal to a tenth of a millimetre
 QUICK = settings(
-    max_examples=20,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     database=None,

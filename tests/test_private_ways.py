@@ -110,7 +110,7 @@ def mazes(draw: st.DrawFn) -> tuple[list[tuple[int, int, int, str]], int, int]:
 
 
 @given(mazes(), st.booleans())
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 def test_the_search_finds_the_shortest_walk_of_the_allowed_pattern(maze, visitors):
     """Against every simple path there is: private ways at the start, public ones, private ones at the end."""
     edges, home, shop = maze

@@ -16,7 +16,7 @@ from circle.siting.models import Means
 from circle.siting.problem import Demands, Measures, Problem
 
 QUICK = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,
