@@ -1,10 +1,12 @@
-"""The planner's lists of facilities over a drawn town: which rows count, which do not, and that both are said."""
+"""The planner's lists of facilities and grids of persons over a drawn town: what counts, what does not, and that both are said."""
 
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 import shapely
 from town import Town
@@ -138,3 +140,21 @@ def test_a_ledger_that_says_nothing_of_its_buildings_is_refused(town, tmp_path, 
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SourceError, match=r"住户台账.csv: it names buildings and says nothing of them: none of 户数 .*--facilities"):
         layers.enrich(town.place(), layers.Layers(buildings=(str(path),)), SERVICES)
+
+
+@pytest.mark.parametrize(("header", "value"), [("人口（人/公顷）", 40.0), ("人口（人/平方公里）", 4000.0), ("人口", 40.0)])
+def test_a_grid_of_densities_may_say_so_in_its_header(town, tmp_path, header, value):
+    """One cell of 4 ha around all homes: 160 persons, whatever area the header counts them by."""
+    cell = town._shape(shapely.box(-200, 0, 200, 100))
+    gpd.GeoDataFrame({header: [value]}, geometry=[cell], crs=4326).to_file(tmp_path / "grid.gpkg")
+    asked = layers.Layers(population=str(tmp_path / "grid.gpkg"), population_unit="per_ha")
+    place = town.place()
+    place.buildings["households_by"] = pd.Categorical(
+        ["estimate"] * len(place.buildings), categories=["ledger", "flats", "estimate", "none"]
+    )
+    place.buildings["population"] = 20.0
+    told = layers.enrich(place, asked, SERVICES)
+    assert told.place.buildings["population"].sum() == pytest.approx(160, rel=1e-3)
+    if header != "人口":
+        with pytest.raises(SourceError, match="cannot be turned into"):
+            layers.enrich(town.place(), replace(asked, population_unit="count"), SERVICES)

@@ -123,9 +123,9 @@ def _whole(text: str) -> tuple[str, int] | None:
     return next(((key, len(rules.columns[key].words)) for pattern, key in rules.patterns if pattern.fullmatch(text)), None)
 
 
-def unit_label(key: str) -> Label | None:
-    """The unit that the numbers of a column are in; None where it has none."""
-    return _rules().unit_labels.get(_rules().columns[key].unit)
+def unit_label(key: str, unit: str = "") -> Label | None:
+    """The unit that the numbers of a column are in, its own or `unit`; None where it has none."""
+    return _rules().unit_labels.get(unit or _rules().columns[key].unit)
 
 
 def measured(key: str, text: str) -> float | None:
@@ -138,14 +138,16 @@ def measured(key: str, text: str) -> float | None:
 
 
 @lru_cache(maxsize=4096)
-def unit_of(key: str, header: str, above: str = "") -> Unit:
-    """What a header, or else the line `above` the table, says about the numbers of a column.
+def unit_of(key: str, header: str, above: str = "", unit: str = "") -> Unit:
+    """What a header, or else the line `above` the table, says about the numbers of a column; `unit`: one that is asked instead of its own.
 
     >>> unit_of("population", "常住人口（万人）").factor, unit_of("cost", "造价/万元").factor, unit_of("cost", "造价（元/㎡）").refused
     (10000.0, 10000.0, True)
+    >>> unit_of("population", "人口（人/公顷）").refused, unit_of("population", "人口（人/平方公里）", unit="density").factor
+    (True, 0.01)
     """
     rules, text = _rules(), unicodedata.normalize("NFKC", header)
-    unit = rules.columns[key].unit
+    unit = unit or rules.columns[key].unit
     if not unit:
         return Unit()
     said = [_small(piece) for inner in _BRACKETS.findall(text) for piece in _PIECES.split(inner[1:-1])]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,8 +108,10 @@ class Reading:
         return f" ×{self.scaled[column]:,.10g}" if column in self.scaled else ""
 
 
-def understand(sheet: Sheet, wanted: Sequence[str], overrides: Iterable[Override], findings: Findings) -> Reading:
-    """Read the wanted columns of a sheet.
+def understand(
+    sheet: Sheet, wanted: Sequence[str], overrides: Iterable[Override], findings: Findings, units: Mapping[str, str] | None = None
+) -> Reading:
+    """Read the wanted columns of a sheet. `units`: of columns that are asked in another unit than their own.
 
     Headers are matched by `rules/columns.toml`, unless `overrides` say otherwise. Cells that do not fit their column become missing, and
     a finding each (`tables.odd_value`); so do sums and remarks (`tables.not_a_record`).
@@ -121,7 +123,7 @@ def understand(sheet: Sheet, wanted: Sequence[str], overrides: Iterable[Override
     """
     chosen = _choose(sheet, wanted, list(overrides))
     frame = pd.DataFrame(index=sheet.frame.index)
-    factors = {key: _unit(sheet, key, header, findings) for key, header in chosen.items()}
+    factors = {key: _unit(sheet, key, header, findings, (units or {}).get(key, "")) for key, header in chosen.items()}
     for key, header in chosen.items():
         frame[key] = _read(sheet, key, header, factors[key], findings)
     sheet.understood = chosen
@@ -210,9 +212,9 @@ def _one(sheet: Sheet, key: str, headers: list[str]) -> str:
     )
 
 
-def _unit(sheet: Sheet, key: str, header: str, findings: Findings) -> float:
-    """What the numbers under a header are multiplied by."""
-    found, own = words.unit_of(key, _DOUBLE.sub("", header), sheet.unit), words.unit_label(key)
+def _unit(sheet: Sheet, key: str, header: str, findings: Findings, unit: str) -> float:
+    """What the numbers under a header are multiplied by; `unit`: the one that is asked, where it is not the column's own."""
+    found, own = words.unit_of(key, _DOUBLE.sub("", header), sheet.unit, unit), words.unit_label(key, unit)
     if not found.odd or own is None:
         return found.factor
     column = words.columns()[key].label

@@ -6,8 +6,8 @@ Never: converts a coordinate unless the file or the planner says what it is in, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +29,11 @@ _VERTICES = 2000  # corners of large areas that are looked at
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the planner says of all files: `crs` by file name (empty: all), `overrides` of columns."""
+    """What is said of all files: `crs` by file name (empty: all), `overrides` of columns, `units` of those that are not in their own."""
 
     crs: dict[str, System]
     overrides: tuple[columns.Override, ...]
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, crs: Sequence[str], overrides: Sequence[str]) -> Words:
@@ -154,7 +155,7 @@ def located(spec: str, use: str, wanted: Sequence[str], words: Words, ground: Gr
         Its coordinates are in another system than WGS 84, or may be, and nobody said so; or none of them lies in the place.
     """
     sheet = opened(spec, use)
-    reading = columns.understand(sheet, [*wanted, *PLACED], words.overrides, findings)
+    reading = columns.understand(sheet, [*wanted, *PLACED], words.overrides, findings, words.units)
     said = words.system(sheet)
     try:
         if sheet.geometry is not None:

@@ -10,7 +10,7 @@ estimated households). Homes in a cell without persons keep their estimate. rast
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -62,7 +62,11 @@ def spread(
         )
     middles = shapely.get_coordinates(shapely.centroid(buildings.geometry.to_numpy()))
     path, _ = spreadsheets.split(spec)
-    cells = _raster(path, middles, ground) if path.suffix.lower() in RASTERS else _grid(spec, middles, words, ground, findings)
+    if path.suffix.lower() in RASTERS:
+        cells = _raster(path, middles, ground)
+    else:
+        asked = replace(words, units={"population": "density"}) if unit == "per_ha" else words
+        cells = _grid(spec, middles, asked, ground, findings)
     persons = cells.value * (cells.hectares if unit == "per_ha" else 1.0)
     _plausible(buildings, cells, persons, unit)
     return _given(buildings, cells, persons, findings)
