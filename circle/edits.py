@@ -80,8 +80,9 @@ def edited(tables: Mapping[str, Any], scenario: Scenario, plane: Plane, walker: 
     if scenario.passages:
         net = _with_passages(net, scenario.passages, plane, walker)
     net = _renumbered(net)
-    network.tell_islands(restored.network(net.nodes, net.edges, plane).edges, findings)
-    return {**out, "nodes": net.nodes, "edges": net.edges, "links": net.links}, findings
+    walked = restored.network(net.nodes, net.edges, plane).edges
+    network.tell_islands(walked, findings)
+    return {**out, "nodes": net.nodes, "edges": net.edges.assign(island=walked["island"].to_numpy()), "links": net.links}, findings
 
 
 def _shut(tables: Tables, gate: str) -> Tables:
@@ -148,7 +149,7 @@ def _with_passages(tables: Tables, passages: Sequence[Passage], plane: Plane, wa
             {
                 "u": u, "v": v, "way": OFF_MAP, "length_m": metres, "seconds_forward": taken, "seconds_backward": taken,
                 "access": "public", "mapped": "public",
-                "class": PASSAGE_CLASS, "name": each.name, "midway": True, "raised": False,
+                "class": PASSAGE_CLASS, "name": each.name, "midway": True, "raised": False, "island": False,
                 "geometry": shapely.LineString([begin, each.begin, each.end, end]),
             }
         )  # fmt: skip

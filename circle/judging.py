@@ -60,14 +60,14 @@ def columns(case: Case, services: Iterable[Limit], findings: Findings, clock: Cl
     with ThreadPoolExecutor(1) as beside:  # what bars the way of one service is found while the walks of the next are searched
         for limit in services:
             rows = np.flatnonzero((case.facilities["service"] == limit.service).to_numpy())
-            if not len(rows) and limit.service not in case.closed:
+            closed = limit.service in case.closed
+            if not len(rows) and not closed:
                 findings.add("sources.no_facility", "", limit.service)
             with clock.stage("access"):
                 offered = case.theirs.of_shapes(rows)
                 reach, walk = _walked(limit, rows, offered, case)
             with clock.stage("gaps"):
                 walks = _walks(limit.service, walk, case.facilities["facility"].to_numpy()[rows], case.mine)
-                closed = not len(rows) and limit.service in case.closed
                 told = gaps.judge(limit, walk, case.goals[rows], case.setting, case.speed_m_per_s, closed=closed)
                 told = _doubted(limit.service, told, walk, case, offered)
             made.append((walks, beside.submit(_blamed, told, case, reasons.Service(limit.service, limit.limit_min, offered, reach))))

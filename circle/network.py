@@ -91,6 +91,7 @@ class Network:
             "name",
             "midway",
             "raised",
+            "island",
             "mapped",
         ]
         return gpd.GeoDataFrame(self.edges[columns], geometry=lines, crs="EPSG:4326")

@@ -192,8 +192,7 @@ def _past(shapes: Shapes, seen: Seen) -> Links:
         units = network.plane.units_per_metre(start[:, 1])
         leg = np.hypot(*(end - start).T) / units
         clear = ~seen.obstacles.crossed(start, end, units, seen.own[old.row[which]]) & (leg <= farthest)
-        (x, y), flag = start[clear].T, linkage.flags(edge[clear], leg[clear], network)
-        found.append(Links(old.row[which[clear]], edge[clear], offset[clear], leg[clear], x, y, flag))
+        found.append(_links(old.row[which], edge, offset, (start, leg), network).take(clear))
         which, edge, begin, way = which[~clear], edge[~clear], begin[~clear], way[~clear]
         share *= rule["times"]
     return linkage.joined(found)
@@ -235,13 +234,18 @@ def _along(shapes: Shapes, seen: Seen, *, every: bool) -> Links:
         front[on], before[on] = start, leg
         seen_there = goes_on.copy()
         seen_there[goes_on] = ~seen.obstacles.crossed(start[goes_on], end[goes_on], units[goes_on], seen.own[old.row[row[goes_on]]])
-        (x, y), flag = start[seen_there].T, linkage.flags(mine[seen_there], leg[seen_there], network)
-        found.append(Links(old.row[row[seen_there]], mine[seen_there], offset[seen_there], leg[seen_there], x, y, flag))
+        found.append(_links(old.row[row], mine, offset, (start, leg), network).take(seen_there))
         fronts.append(on[seen_there])
         on, gone = on[goes_on], gone + step
     if not every:
         found = _last(found, np.concatenate(fronts))
     return linkage.joined(found)
+
+
+def _links(row: Ints, edge: Ints, offset: Floats, leg: tuple[Floats, Floats], network: Network) -> Links:
+    """Links of shapes to places of edges; `leg`: where each leg starts (n, 2), and its metres."""
+    start, metres = leg
+    return Links(row, edge, offset, metres, start[:, 0], start[:, 1], linkage.flags(edge, metres, network))
 
 
 def _last(parts: list[Links], fronts: Ints) -> list[Links]:

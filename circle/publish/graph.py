@@ -18,7 +18,6 @@ from importlib import resources
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import shapely
 from numpy.typing import NDArray
 
@@ -118,8 +117,7 @@ def _ends(u: Ints, v: Ints) -> dict[str, bytes]:
 def graph(saved: blocks.Saved) -> str:
     """Pack the network of a run, with the links of its buildings (in the order of the page) and facilities (in that of their file)."""
     wanted = ["edge", "u", "v", "way", "class", "name", "access", "length_m", "seconds_forward", "seconds_backward"]
-    there = pq.read_schema(saved.folder / "edges.parquet").names
-    edges = reading.read_table(saved.folder, "edges.parquet", [*wanted, *(name for name in ("midway", "raised") if name in there)])
+    edges = reading.read_table(saved.folder, "edges.parquet", wanted, ("midway", "raised", "island"))
     order, classes, per_class = _ordered(edges, saved.walked)
     edges = edges.take(pa.array(order))
     shapes = (saved.thinned if len(edges) >= SIMPLIFY_FROM else saved.walked).take(order)
@@ -135,9 +133,7 @@ def graph(saved: blocks.Saved) -> str:
     street, streets = reading.codes(edges["name"])
     tenths = np.maximum(millimetres // round(unit_m * 1000), 1)
     sections = _ends(u, v) | lines | times
-    sections["flags"] = (
-        (_flags(edges, layered=VISITORS in saved.facilities.column_names) | _islands(saved, edges) * ISLAND).astype(np.uint8).tobytes()
-    )
+    sections["flags"] = _flags(edges, layered=VISITORS in saved.facilities.column_names).astype(np.uint8).tobytes()
     sections |= {"name": pack.varints(street + 1), "names": pack.text(streets)}
     # what an edge measures is known by the page as drawn: a link says which share of that lies behind it
     at = np.divide(links["offset_m"].to_numpy(), _lengths(edges)[new[links["edge"].to_numpy()]])
@@ -227,8 +223,9 @@ def _flags(edges: pa.Table, *, layered: bool) -> Ints:
     own = np.array([layered and word not in ("", PUBLIC) for word in [*words, ""]])[number]
     gate = np.asarray(pc.fill_null(pc.equal(pc.cast(edges["class"], pa.string()), GATE), False))  # noqa: FBT003 - pyarrow's own signature
     raised = _said(edges, "raised") * RAISED + (gate | (("midway" in edges.column_names) & ~_said(edges, "midway"))) * ENDS_ONLY
+    island = _said(edges, "island") * ISLAND
     open_ = ~own | np.array([word == SHARED for word in [*words, ""]])[number]
-    return np.asarray(~forward * CLOSED_FORWARD + ~backward * CLOSED_BACKWARD + own * OWN + open_ * OPEN + raised, dtype=np.int64)
+    return np.asarray(~forward * CLOSED_FORWARD + ~backward * CLOSED_BACKWARD + own * OWN + open_ * OPEN + raised + island, dtype=np.int64)
 
 
 def _said(edges: pa.Table, name: str) -> NDArray[np.bool_]:
@@ -270,33 +267,6 @@ def _visitors(saved: blocks.Saved) -> bytes:
         return b"\x01" * rows
     let_in = np.asarray(saved.facilities[VISITORS].to_numpy(zero_copy_only=False), dtype=np.uint8)
     return let_in.tobytes()
-
-
-def _islands(saved: blocks.Saved, edges: pa.Table) -> NDArray[np.bool_]:
-    """Which edges lie on an island: points are tied to those only where nothing else is within reach. What a shut gate parts is none."""
-    nodes = reading.read_table(saved.folder, "nodes.parquet", ["node", "component"])
-    component = nodes["component"].to_numpy().astype(np.int64)
-    mine = component[pc.index_in(edges["u"], value_set=reading.whole(nodes["node"])).to_numpy()]
-    piece = _pieces(component, nodes["node"].to_numpy())[mine]
-    open_ = np.isfinite(np.minimum(edges["seconds_forward"].to_numpy(), edges["seconds_backward"].to_numpy()))
-    metres = np.bincount(piece, weights=np.where(open_, _lengths(edges), 0.0), minlength=1)
-    small = metres < _settings()["linkage"]["island_max_m"]
-    small[np.argmax(metres)] = False
-    return np.asarray(small[piece])
-
-
-def _pieces(component: Ints, node: Ints) -> Ints:
-    """For each component of the network the least of those that only gates part from it."""
-    sides = np.flatnonzero(_is_side(node))
-    gate, which = np.unique((-SIDE_BASE - node[sides]) // SIDES, return_inverse=True)
-    piece = np.arange(int(component.max(initial=-1)) + 1)
-    while True:
-        least, fresh = np.full(len(gate), len(piece)), piece.copy()
-        np.minimum.at(least, which, piece[component[sides]])
-        np.minimum.at(fresh, component[sides], least[which])
-        if (fresh == piece).all():
-            return piece
-        piece = fresh
 
 
 def _times(edges: pa.Table, millimetres: Ints, per_class: Ints, unit_s: float, speed: float) -> tuple[dict[str, bytes], list[float]]:
